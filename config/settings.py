@@ -1,0 +1,240 @@
+"""Every setting, its meaning and its default. Frozen; an unknown key is refused by name.
+
+`vigie.toml` first, then environment variables `VIGIE_SECTION__KEY` over it. Without a file the
+defaults hold. Secrets never stand in the file: they come by `VIGIE_SECTION__KEY`, by a file named in
+`VIGIE_SECTION__KEY_FILE`, or from a Prefect Secret block named as `VIGIE_SECTION__KEY=prefect:NAME`.
+"""
+
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from domain.brand import Brand
+from domain.contact import ContactPolicy
+
+Hours = Annotated[float, Field(gt=0, le=24 * 365)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of `vigie.toml`: no unknown keys, no change after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(Section):
+    """`url` is any SQLAlchemy URL of SQLite or PostgreSQL; empty means `.vigie/vigie.db` beside the settings."""
+
+    url: str = ""
+    busy_seconds: float = Field(30.0, gt=0, le=600)
+
+
+class BrandSettings(Section):
+    """Who listens. `accounts` are the brand's own, as `network:handle`; `aliases` other names people use."""
+
+    id: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    website: str = ""
+    language: str = "fr"
+    country: str = Field("FR", pattern=r"^[A-Z]{2}$")
+    timezone: str = "Europe/Paris"
+
+    def brand(self) -> Brand:
+        """The same as the domain's noun."""
+        return Brand(
+            id=self.id,
+            name=self.name or None,
+            aliases=self.aliases,
+            products=self.products,
+            accounts=self.accounts,
+            website=self.website or None,
+            language=self.language,
+            country=self.country,
+            timezone=self.timezone,
+        )
+
+
+class ClockSettings(Section):
+    """`offset_seconds` is added to the machine's clock: to rehearse, or to tell the sample brand's day."""
+
+    offset_seconds: float = 0.0
+
+
+class WorkSettings(Section):
+    """How much one step takes, and how long another process must believe that it is at work."""
+
+    batch: int = Field(200, ge=1, le=5000)
+    lease_seconds: float = Field(120.0, gt=0, le=86400)
+
+
+class FilesSettings(Section):
+    """Files or folders of posts that `collect` reads again whenever they change."""
+
+    paths: tuple[str, ...] = ()
+
+
+class MastodonInstance(Section):
+    """One server of the Mastodon kind. The token comes from the environment variable named here."""
+
+    base_url: str
+    token_env: str = ""
+    queries: tuple[str, ...] = ("public",)
+
+
+class MastodonSettings(Section):
+    """Mastodon and compatible servers. A query is `#hashtag`, `public`, or words to search for."""
+
+    instances: tuple[MastodonInstance, ...] = ()
+    timeout_seconds: float = Field(20.0, gt=0, le=300)
+    max_requests: int = Field(40, ge=1, le=10000)
+
+
+class ListenersSettings(Section):
+    files: FilesSettings = FilesSettings()
+    mastodon: MastodonSettings = MastodonSettings()
+
+
+class ReadingSettings(Section):
+    """`model` is empty for the shipped one, or the folder of another. Thresholds are probabilities."""
+
+    model: str = ""
+    about_brand_threshold: Probability = 0.5
+    complaint_threshold: Probability = 0.5
+
+
+class MatchingSettings(Section):
+    """`young_account_days`: an account this new that quotes an identifier goes to review.
+
+    `probe_limit`: an account that quotes more different identifiers than this is probing.
+    """
+
+    young_account_days: float = Field(7.0, ge=0)
+    probe_limit: int = Field(3, ge=1)
+    block_limit: int = Field(50, ge=1)
+
+
+class CasesSettings(Section):
+    """Hours until the first answer and until the resolution, by severity."""
+
+    first_answer_high_hours: Hours = 4
+    first_answer_normal_hours: Hours = 24
+    first_answer_low_hours: Hours = 72
+    resolution_high_hours: Hours = 48
+    resolution_normal_hours: Hours = 120
+    resolution_low_hours: Hours = 240
+
+
+class ContactSettings(Section):
+    """The rules of contact (see `docs/decisions` and `vigie decide`)."""
+
+    enabled: bool = True
+    default_order: tuple[str, ...] = ("email", "sms")
+    closed_channels: tuple[str, ...] = ()
+    require_consent: bool = True
+    min_severity_unaddressed: Literal["high", "normal", "low"] = "normal"
+    proactive_per_case: int = Field(1, ge=0)
+    proactive_per_30_days: int = Field(2, ge=0)
+    thread_hours: Hours = 72
+    changed_address_hours: float = Field(72, ge=0)
+    max_hold_hours: Hours = 72
+    quiet_from: time = time(20, 0)
+    quiet_until: time = time(8, 0)
+    quiet_weekdays: tuple[int, ...] = (6,)
+    quiet_on_holidays: bool = True
+    max_attempts: int = Field(8, ge=1)
+
+    @field_validator("quiet_weekdays")
+    @classmethod
+    def _weekdays(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(day not in range(7) for day in value):
+            raise ValueError("weekdays are 0 (Monday) to 6 (Sunday)")
+        return value
+
+    def policy(self, brand: Brand) -> ContactPolicy:
+        """The same as the domain's noun, for one brand."""
+        shared = self.model_dump(exclude={"enabled", "max_attempts", "closed_channels", "quiet_weekdays"})
+        return ContactPolicy(
+            **shared,
+            closed_channels=frozenset(self.closed_channels),
+            quiet_weekdays=frozenset(self.quiet_weekdays),
+            default_timezone=brand.timezone,
+            default_country=brand.country,
+        )
+
+
+class FolderChannelSettings(Section):
+    """Where messages are written while their channel is off (shadow mode)."""
+
+    path: str = ".vigie/outbox"
+
+
+class EmailChannelSettings(Section):
+    """Real mail by SMTP. Off until the operator says so; `sender` is the address that customers see."""
+
+    on: bool = False
+    host: str = ""
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = ""
+    sender_name: str = ""
+    timeout_seconds: float = Field(30.0, gt=0, le=600)
+
+
+class ChannelsSettings(Section):
+    folder: FolderChannelSettings = FolderChannelSettings()
+    email: EmailChannelSettings = EmailChannelSettings()
+
+
+class ConsoleSettings(Section):
+    """The web application. `secure_cookie` wants HTTPS in front; sessions end after these hours."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    secure_cookie: bool = False
+    idle_hours: Hours = 8
+    session_hours: Hours = 24
+    language: Literal["fr", "en"] = "fr"
+
+
+class PrefectSettings(Section):
+    """`start_seconds`: how long to wait for the local API that is started where none is configured."""
+
+    start_seconds: float = Field(180.0, gt=0, le=3600)
+
+
+class Settings(Section):
+    """The whole of `vigie.toml`. `root` is the folder that relative paths start from."""
+
+    root: Path = Field(Path(), exclude=True)
+    database: DatabaseSettings = DatabaseSettings()
+    brand: BrandSettings = BrandSettings()
+    brands: tuple[BrandSettings, ...] = ()
+    clock: ClockSettings = ClockSettings()
+    work: WorkSettings = WorkSettings()
+    listeners: ListenersSettings = ListenersSettings()
+    reading: ReadingSettings = ReadingSettings()
+    matching: MatchingSettings = MatchingSettings()
+    cases: CasesSettings = CasesSettings()
+    contact: ContactSettings = ContactSettings()
+    channels: ChannelsSettings = ChannelsSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    prefect: PrefectSettings = PrefectSettings()
+
+    def all_brands(self) -> tuple[Brand, ...]:
+        """Every brand of the installation: `[brand]`, or the list `[[brands]]`."""
+        return tuple(section.brand() for section in self.brands) or (self.brand.brand(),)
+
+    def path(self, relative: str) -> Path:
+        """A path of the settings, from the folder that the settings lie in."""
+        return (self.root / relative).absolute()
+
+    def database_url(self) -> str:
+        """The URL in force."""
+        return self.database.url or f"sqlite:///{self.path('.vigie/vigie.db')}"

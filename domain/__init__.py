@@ -1,0 +1,1 @@
+"""Nouns and rules of Vigie: standard library only, no I/O, no clock."""

@@ -1,0 +1,184 @@
+"""What the channel decision looks at, and what it answers."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from enum import StrEnum
+
+from domain.case import Severity
+from domain.customer import Consent
+from domain.evidence import Grade
+
+CHANNELS = ("email", "sms", "whatsapp", "phone", "letter", "in_app", "push")
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation with the customer that is going on."""
+
+    channel: str
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What the decision needs to know of a case."""
+
+    id: str
+    intent: str
+    severity: Severity
+    grade: Grade
+    opened_at: datetime
+    requested_channel: str | None = None
+    active_thread: Thread | None = None
+    network: str | None = None
+    addressed_brand: bool = False
+    public_reply_possible: bool = False
+    person_in_charge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """The channel a customer likes best, and how that is known: declared, observed or inferred."""
+
+    channel: str
+    source: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPoint:
+    """One address on one channel. `shared_by` counts the customers who hold it."""
+
+    channel: str
+    address: str
+    verified: bool = True
+    suppressed: str | None = None
+    shared_by: int = 1
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The customer, as far as the decision needs to know."""
+
+    customer_id: str
+    country: str | None = None
+    language: str | None = None
+    timezone: str | None = None
+    status: str = "active"
+    preferred_channel: Preference | None = None
+    contact_points: tuple[ContactPoint, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    objections: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PastContact:
+    """One earlier message or contact with this customer."""
+
+    at: datetime
+    channel: str
+    direction: str
+    purpose: str = "service"
+    proactive: bool = False
+    status: str = "delivered"
+    case: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything `decide` looks at. `now` is aware."""
+
+    case: CaseFacts
+    customer: Recipient | None
+    history: tuple[PastContact, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPolicy:
+    """The rules of contact; settings may change every one (`[contact]`)."""
+
+    default_order: tuple[str, ...] = ("email", "sms")
+    closed_channels: frozenset[str] = frozenset()
+    require_consent: bool = True
+    min_severity_unaddressed: Severity = Severity.NORMAL
+    proactive_per_case: int = 1
+    proactive_per_30_days: int = 2
+    thread_hours: float = 72
+    changed_address_hours: float = 72
+    max_hold_hours: float = 72
+    quiet_from: time = time(20, 0)
+    quiet_until: time = time(8, 0)
+    quiet_weekdays: frozenset[int] = frozenset({6})
+    quiet_on_holidays: bool = True
+    never_quiet: frozenset[str] = frozenset({"letter"})
+    default_timezone: str = "Europe/Paris"
+    default_country: str = "FR"
+    version: str = "contact-1"
+
+
+class ContactAction(StrEnum):
+    """What `decide` answers."""
+
+    SEND = "send"
+    REPLY_IN_PLACE = "reply_in_place"
+    ASK_PERSON = "ask_person"
+    HOLD = "hold"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A channel that was looked at and not taken."""
+
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDecision:
+    """Which channel, when, and why; `order` lists the eligible channels, best first."""
+
+    case: str
+    action: ContactAction
+    channel: str | None = None
+    address: str | None = None
+    send_at: datetime | None = None
+    order: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """The object that `vigie decide` prints (CONTRACTS); times in UTC with a `Z`."""
+        return {
+            "case": self.case,
+            "action": self.action.value,
+            "channel": self.channel,
+            "address": self.address,
+            "send_at": None if self.send_at is None else self.send_at.isoformat().replace("+00:00", "Z"),
+            "order": list(self.order),
+            "also": list(self.also),
+            "rejected": [{"channel": r.channel, "reason": r.reason} for r in self.rejected],
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """What may be done with what a network tells (`config/networks.toml` has source and date).
+
+    `match_grades` are the grades of proof that may join its authors to customers;
+    `contact_grades` those that may lead to an automatic message; `addressed` says that every post there
+    speaks to the brand (a review page, its mailbox); `reply_in_place` that it may answer there.
+    """
+
+    name: str
+    match_grades: frozenset[Grade]
+    contact_grades: frozenset[Grade]
+    reply_in_place: bool = False
+    addressed: bool = False
+    source: str = ""
+    read_on: str = ""
+    note: str = ""

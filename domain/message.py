@@ -1,0 +1,75 @@
+"""A message's life in the outbox: handed over at most once."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MessageState(StrEnum):
+    """Where a message stands.
+
+    reserved ──▶ staged* ──▶ handing_over ──▶ handed_over ──▶ delivered ──▶ read ──▶ replied
+        │                        │                 └──▶ failed
+        ├──▶ cancelled           ├──▶ unconfirmed  (a crash or silence in between: a person looks)
+        └──▶ failed              ├──▶ reserved     (refused for now, before the point of no return)
+                                 └──▶ failed       (refused for good)
+    *staged is not stored: it is the open connection, engaged up to the last step.
+    """
+
+    RESERVED = "reserved"
+    HANDING_OVER = "handing_over"
+    HANDED_OVER = "handed_over"
+    DELIVERED = "delivered"
+    READ = "read"
+    REPLIED = "replied"
+    UNCONFIRMED = "unconfirmed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+MESSAGE_STEPS: dict[MessageState, frozenset[MessageState]] = {
+    MessageState.RESERVED: frozenset({MessageState.HANDING_OVER, MessageState.CANCELLED, MessageState.FAILED}),
+    MessageState.HANDING_OVER: frozenset(
+        {MessageState.HANDED_OVER, MessageState.UNCONFIRMED, MessageState.RESERVED, MessageState.FAILED}
+    ),
+    MessageState.HANDED_OVER: frozenset(
+        {MessageState.DELIVERED, MessageState.READ, MessageState.REPLIED, MessageState.FAILED}
+    ),
+    MessageState.DELIVERED: frozenset({MessageState.READ, MessageState.REPLIED}),
+    MessageState.READ: frozenset({MessageState.REPLIED}),
+    MessageState.REPLIED: frozenset(),
+    MessageState.UNCONFIRMED: frozenset(
+        {
+            MessageState.HANDED_OVER,
+            MessageState.DELIVERED,
+            MessageState.READ,
+            MessageState.REPLIED,
+            MessageState.RESERVED,
+            MessageState.CANCELLED,
+            MessageState.FAILED,
+        }
+    ),
+    MessageState.FAILED: frozenset(),
+    MessageState.CANCELLED: frozenset(),
+}
+
+SENT_STATES = frozenset({MessageState.HANDED_OVER, MessageState.DELIVERED, MessageState.READ, MessageState.REPLIED})
+COUNTED_STATES = SENT_STATES | {MessageState.RESERVED, MessageState.HANDING_OVER, MessageState.UNCONFIRMED}
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """What a channel is asked to hand over. `id` is the idempotency key for providers that take one.
+
+    `address` is one address; `sender` and `reply_to` are the brand's. Texts are plain, any Unicode.
+    """
+
+    id: str
+    brand_id: str
+    case_id: str
+    channel: str
+    address: str
+    language: str
+    subject: str
+    body: str
+    sender_name: str
+    headers: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,167 @@
+"""Cases: found, opened, joined, merged, linked. Every step is an event with who, when, why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from domain.case import OPEN_STATES, CaseState, may_step
+from domain.errors import Permanent
+from domain.message import MessageState
+from storage.tables import CaseEventRow, CasePostRow, CaseRow, MessageRow, NoteRow, PostRow
+
+SYSTEM = "vigie"
+UNSENT = (MessageState.RESERVED, MessageState.CANCELLED, MessageState.FAILED)
+
+
+def add_event(
+    session: Session, case: CaseRow, kind: str, now: datetime, actor: str = SYSTEM, **detail: Any
+) -> CaseEventRow:
+    """Append to a case's history. `detail` holds ids and reasons, never a person's words or addresses."""
+    event = CaseEventRow(brand_id=case.brand_id, case_id=case.id, at=now, actor=actor, kind=kind, detail=detail)
+    session.add(event)
+    return event
+
+
+def add_note(session: Session, case: CaseRow, text: str, now: datetime, actor: str) -> None:
+    """Keep what an agent wrote; it can be erased, the event beside it cannot."""
+    event = add_event(session, case, "note", now, actor)
+    session.flush()
+    session.add(NoteRow(brand_id=case.brand_id, event_id=event.id, case_id=case.id, text=text))
+
+
+def notes_of(session: Session, case_id: int) -> dict[int, str]:
+    """The notes of a case by the id of their event."""
+    return {note.event_id: note.text for note in session.scalars(select(NoteRow).filter_by(case_id=case_id))}
+
+
+def step(session: Session, case: CaseRow, state: CaseState, now: datetime, actor: str = SYSTEM, why: str = "") -> None:
+    """Move a case to another state. Raises Permanent where the life of a case forbids it."""
+    old = CaseState(case.state)
+    if old is state:
+        return
+    if not may_step(old, state):
+        raise Permanent(f"case {case.id} cannot go from {old} to {state}")
+    case.state = state
+    case.revision += 1
+    if state is CaseState.RESOLVED:
+        case.resolved_at = now
+    elif state is CaseState.REOPENED:
+        case.resolved_at = None
+    add_event(session, case, "state", now, actor, old=old.value, new=state.value, why=why)
+
+
+def case_of_post(session: Session, post_id: int) -> tuple[CaseRow, CasePostRow] | None:
+    """The case that a post lies in, merges followed, and the place it has there."""
+    query = (
+        select(CaseRow, CasePostRow)
+        .join(CasePostRow, CasePostRow.case_id == CaseRow.id)
+        .where(CasePostRow.post_id == post_id)
+    )
+    found = session.execute(query).one_or_none()
+    return None if found is None else (living(session, found[0]), found[1])
+
+
+def find_case(session: Session, brand_id: str, subject: str, network: str, thread: str) -> CaseRow | None:
+    """The case of a subject in a thread, merges followed."""
+    query = select(CaseRow).filter_by(brand_id=brand_id, subject=subject, network=network, thread=thread)
+    case = session.scalars(query).one_or_none()
+    return None if case is None else living(session, case)
+
+
+def living(session: Session, case: CaseRow) -> CaseRow:
+    while case.merged_into is not None:
+        case = session.get_one(CaseRow, case.merged_into)
+    return case
+
+
+def add_post(session: Session, case: CaseRow, post: PostRow, role: str, now: datetime) -> bool:
+    """Put a post into a case, or move it there; True if that changed anything."""
+    place = session.scalars(select(CasePostRow).filter_by(post_id=post.id)).one_or_none()
+    if place is not None and place.case_id == case.id:
+        place.role = role
+        return False
+    if place is None:
+        session.add(CasePostRow(brand_id=case.brand_id, case_id=case.id, post_id=post.id, role=role))
+    else:
+        place.case_id, place.role = case.id, role
+    if post.created_at is not None:
+        case.last_post_at = max(case.last_post_at, post.created_at)
+    session.flush()
+    return True
+
+
+def has_posts(session: Session, case_id: int) -> bool:
+    """Whether any post lies in this case, tombstones included."""
+    return session.scalar(select(CasePostRow.id).where(CasePostRow.case_id == case_id).limit(1)) is not None
+
+
+def merge(session: Session, source: CaseRow, target: CaseRow, now: datetime, why: str, actor: str = SYSTEM) -> None:
+    """Let one case go up in another: its posts move, its history and messages stay readable from there."""
+    if source.id == target.id:
+        return
+    if source.state in OPEN_STATES and target.state in (CaseState.RESOLVED, CaseState.CLOSED):
+        step(session, target, CaseState.REOPENED, now, actor, why)
+    session.execute(update(CasePostRow).where(CasePostRow.case_id == source.id).values(case_id=target.id))
+    engaged = contact_engaged(session, source.id)
+    if engaged and target.contact_state in ("pending", "held"):
+        target.contact_state, target.contact_at = "planned", None
+    cancel_reserved(session, source.id, "case merged")
+    source.state, source.merged_into = CaseState.MERGED, target.id
+    source.contact_state, source.contact_at = "never", None
+    source.subject = f"merged:{source.id}"
+    source.customer_key = None
+    source.revision += 1
+    target.revision += 1
+    target.last_post_at = max(target.last_post_at, source.last_post_at)
+    add_event(session, source, "merged", now, actor, into=target.id, why=why)
+    add_event(session, target, "absorbed", now, actor, merged=source.id, why=why)
+    session.flush()
+
+
+def contact_engaged(session: Session, case_id: int) -> bool:
+    """Whether a message of this case has left, is leaving, or may have."""
+    query = select(MessageRow.id).where(MessageRow.case_id == case_id, MessageRow.state.not_in(UNSENT))
+    return session.scalar(query.limit(1)) is not None
+
+
+def cancel_reserved(session: Session, case_id: int, reason: str) -> int:
+    """Take back what was reserved and not yet begun; returns how many."""
+    cancelled = (
+        update(MessageRow)
+        .where(MessageRow.case_id == case_id, MessageRow.state == MessageState.RESERVED)
+        .values(state=MessageState.CANCELLED, reason=reason)
+    )
+    return int(session.execute(cancelled).rowcount)  # type: ignore[attr-defined]
+
+
+def link_customer(
+    session: Session, case_id: int, customer_key: int, actor: str, now: datetime, grade: str = "stated"
+) -> CaseRow:
+    """A person confirmed whose case it is. Returns the case it lives in now (merged if he had one there)."""
+    case = living(session, session.get_one(CaseRow, case_id))
+    subject = f"customer:{customer_key}"
+    other = find_case(session, case.brand_id, subject, case.network, case.thread)
+    if other is not None and other.id != case.id:
+        merge(session, case, other, now, "same customer and thread", actor)
+        return other
+    case.subject, case.customer_key, case.grade = subject, customer_key, grade
+    case.revision += 1
+    if case.contact_state != "planned":
+        case.contact_state, case.contact_at = "pending", None
+    add_event(session, case, "linked", now, actor, grade=grade)
+    session.flush()
+    return case
+
+
+def posts_of_case(session: Session, case_id: int) -> Sequence[tuple[CasePostRow, PostRow]]:
+    """The posts of a case, oldest first; tombstones too."""
+    query = (
+        select(CasePostRow, PostRow)
+        .join(PostRow, PostRow.id == CasePostRow.post_id)
+        .where(CasePostRow.case_id == case_id)
+        .order_by(PostRow.created_at, PostRow.id)
+    )
+    return [(place, post) for place, post in session.execute(query)]

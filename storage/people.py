@@ -1,0 +1,202 @@
+"""What is held of one person, as a whole: shown, handed out, erased."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import String, cast, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from domain.post import AuthorGone, Delete, Event
+from storage import audit
+from storage.brands import crm_changed, lock_brand
+from storage.customers import find_customer
+from storage.posts import store_events
+from storage.tables import (
+    AuthorRow,
+    Base,
+    CaseEventRow,
+    CasePostRow,
+    CaseRow,
+    ConsentRow,
+    ContactPointRow,
+    CustomerKeyRow,
+    CustomerRow,
+    IdentityRow,
+    InteractionRow,
+    MatchRow,
+    MessageRow,
+    NoteRow,
+    ObjectionRow,
+    OrderRow,
+    PostRow,
+    PreferenceRow,
+    ReadingRow,
+    ReceiptRow,
+    SurveyRow,
+)
+
+OWNED = (ContactPointRow, ConsentRow, ObjectionRow, PreferenceRow, IdentityRow, CustomerKeyRow)
+HIDDEN = frozenset({"row_hash", "lease_owner", "lease_until", "brand_id"})
+
+
+def everything_of(
+    session: Session, brand_id: str, customer_id: str, actor: str, action: str, now: datetime
+) -> dict[str, Any] | None:
+    """Every row about a customer, by kind; None if there is no such customer. The look is audited."""
+    customer = find_customer(session, brand_id, customer_id)
+    if customer is None:
+        return None
+    cases = _all(session, CaseRow, CaseRow.customer_key == customer.id)
+    case_ids = [case.id for case in cases]
+    in_cases = select(CasePostRow.post_id).where(CasePostRow.case_id.in_(case_ids))
+    authors = _authors(session, customer)
+    own = PostRow.id.in_(in_cases) | PostRow.author_id.in_([author.id for author in authors])
+    posts = session.scalars(select(PostRow).where(own).order_by(PostRow.created_at, PostRow.id)).all()
+    subject = f"customer:{customer.id}"
+    held = {
+        "contact_points": _all(session, ContactPointRow, ContactPointRow.customer_key == customer.id),
+        "consents": _all(session, ConsentRow, ConsentRow.customer_key == customer.id),
+        "objections": _all(session, ObjectionRow, ObjectionRow.customer_key == customer.id),
+        "preferences": _all(session, PreferenceRow, PreferenceRow.customer_key == customer.id),
+        "accounts": _all(session, IdentityRow, IdentityRow.customer_key == customer.id),
+        "orders": _all(session, OrderRow, OrderRow.brand_id == brand_id, OrderRow.customer_id == customer_id),
+        "interactions": _all(
+            session, InteractionRow, InteractionRow.brand_id == brand_id, InteractionRow.customer_id == customer_id
+        ),
+        "matches": _all(session, MatchRow, MatchRow.customer_key == customer.id),
+        "cases": cases,
+        "notes": _all(session, NoteRow, NoteRow.case_id.in_(case_ids)),
+        "case_events": _all(session, CaseEventRow, CaseEventRow.case_id.in_(case_ids)),
+        "authors": authors,
+        "posts": posts,
+        "readings": _all(session, ReadingRow, ReadingRow.post_id.in_([post.id for post in posts])),
+        "messages": _all(session, MessageRow, MessageRow.customer_key == customer.id),
+        "surveys": _all(session, SurveyRow, SurveyRow.case_id.in_(case_ids)),
+        "audit": audit.of_subject(session, brand_id, subject),
+    }
+    audit.record(session, brand_id, actor, f"customer {action}", subject, now)
+    return {"customer": _plain(customer)} | {name: [_plain(row) for row in rows] for name, rows in held.items()}
+
+
+def erase_customer(
+    session: Session, brand_id: str, customer_id: str, actor: str, now: datetime
+) -> dict[str, Any] | None:
+    """Remove a customer; None if there is none. Cases and messages stay as counts, without a person in them.
+
+    The words of his posts go too; their tombstones keep them from being heard again. Suppressed addresses
+    stay suppressed: they are kept as keyed hashes only.
+    """
+    lock_brand(session, brand_id)
+    customer = find_customer(session, brand_id, customer_id)
+    if customer is None:
+        return None
+    posts_emptied = _forget_posts(session, customer, now)
+    removed = {table.__tablename__: _delete(session, table, table.customer_key == customer.id) for table in OWNED}
+    removed["posts_emptied"] = posts_emptied
+    for table in (OrderRow, InteractionRow):
+        mine = (table.brand_id == brand_id) & (table.customer_id == customer_id)
+        removed[table.__tablename__] = _delete(session, table, mine)
+    removed["messages_emptied"] = _empty_messages(session, customer)
+    removed["matches_emptied"] = _forget_matches(session, customer)
+    cases = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
+    removed["notes"] = _delete(session, NoteRow, NoteRow.case_id.in_(cases))
+    removed["cases_unlinked"] = _unlink_cases(session, customer)
+    session.delete(customer)
+    removed["customers"] = 1
+    crm_changed(session, brand_id)
+    receipt = hashlib.sha256(f"{brand_id}\n{customer_id}\n{now.isoformat()}".encode()).hexdigest()[:16]
+    audit.record(session, brand_id, actor, "customer erased", f"receipt:{receipt}", now, removed)
+    return {"receipt": receipt, "at": now.isoformat().replace("+00:00", "Z"), "removed": removed}
+
+
+def _authors(session: Session, customer: CustomerRow) -> Sequence[AuthorRow]:
+    """The accounts known to be his: declared or proven ones, and those whose posts are linked to him."""
+    declared = (
+        select(AuthorRow.id)
+        .join(
+            IdentityRow,
+            (IdentityRow.brand_id == AuthorRow.brand_id)
+            & (IdentityRow.network == AuthorRow.network)
+            & (IdentityRow.account_id == AuthorRow.native_id),
+        )
+        .where(IdentityRow.customer_key == customer.id, IdentityRow.revoked_at.is_(None))
+    )
+    matched = select(PostRow.author_id).join(MatchRow, MatchRow.post_id == PostRow.id)
+    in_cases = (
+        select(PostRow.author_id)
+        .join(CasePostRow, CasePostRow.post_id == PostRow.id)
+        .join(CaseRow, CaseRow.id == CasePostRow.case_id)
+        .where(CaseRow.customer_key == customer.id, CasePostRow.role != "copy")
+    )
+    linked = matched.where(MatchRow.customer_key == customer.id)
+    return _all(session, AuthorRow, or_(*(AuthorRow.id.in_(ids) for ids in (declared, linked, in_cases))))
+
+
+def _forget_posts(session: Session, customer: CustomerRow, now: datetime) -> int:
+    """Take the words out of his posts and the person out of his accounts; returns how many posts."""
+    authors = _authors(session, customer)
+    nameless = (
+        select(PostRow)
+        .join(CasePostRow, CasePostRow.post_id == PostRow.id)
+        .join(CaseRow, CaseRow.id == CasePostRow.case_id)
+        .where(CaseRow.customer_key == customer.id, CasePostRow.role != "copy", PostRow.author_id.is_(None))
+    )
+    events: list[Event] = [AuthorGone(author.network, author.native_id, now) for author in authors]
+    events += [Delete(post.network, post.native_id, now) for post in session.scalars(nameless)]
+    stored = store_events(session, customer.brand_id, events, now)
+    for author in authors:
+        author.native_id = f"erased:{author.id}"
+    return stored.deleted
+
+
+def _empty_messages(session: Session, customer: CustomerRow) -> int:
+    mine = MessageRow.customer_key == customer.id
+    surveyed = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
+    session.execute(update(SurveyRow).where(SurveyRow.case_id.in_(surveyed)).values(comment=None))
+    told = ReceiptRow.message_key.in_(select(MessageRow.id).where(mine))
+    session.execute(update(ReceiptRow).where(told).values(raw={}))
+    session.execute(update(MessageRow).where(mine, MessageRow.state == "reserved").values(state="cancelled"))
+    nobody = {"customer_key": None, "address": None, "subject": None, "body": None, "reason": None}
+    emptied = update(MessageRow).where(mine).values(**nobody)
+    return int(session.execute(emptied).rowcount)  # type: ignore[attr-defined]
+
+
+def _forget_matches(session: Session, customer: CustomerRow) -> int:
+    """Matches to this person, and those that name him among their candidates."""
+    spelled = {json.dumps(customer.customer_id, ensure_ascii=ascii_only) for ascii_only in (True, False)}
+    named = (cast(MatchRow.candidates, String).contains(name, autoescape=True) for name in spelled)
+    mine = MatchRow.customer_key == customer.id
+    rows = session.scalars(select(MatchRow).where(MatchRow.brand_id == customer.brand_id, or_(mine, *named))).all()
+    for row in rows:
+        row.candidates = [found for found in row.candidates if found["customer_id"] != customer.customer_id]
+        if row.customer_key == customer.id:
+            row.customer_key, row.action, row.grade, row.review = None, "none", "none", None
+            row.gates = ["customer_erased"]
+    session.flush()
+    return len(rows)
+
+
+def _unlink_cases(session: Session, customer: CustomerRow) -> int:
+    cases = session.scalars(select(CaseRow).where(CaseRow.customer_key == customer.id)).all()
+    for case in cases:
+        # A subject of its own keeps the row unique and names nobody.
+        case.subject, case.customer_key, case.grade = f"erased:{case.id}", None, "none"
+        if case.contact_state in ("pending", "held"):
+            case.contact_state, case.contact_at = "person", None
+    session.flush()
+    return len(cases)
+
+
+def _all(session: Session, table: type[Any], *conditions: Any) -> Sequence[Any]:
+    return session.scalars(select(table).where(*conditions).order_by(table.id)).all()
+
+
+def _delete(session: Session, table: type[Any], condition: Any) -> int:
+    return int(session.execute(delete(table).where(condition)).rowcount)  # type: ignore[attr-defined]
+
+
+def _plain(row: Base) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__mapper__.columns if column.key not in HIDDEN}
