@@ -1,0 +1,167 @@
+"""The one place that knows everybody: puts settings, database, models, listeners and channels together."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from config.policies import network_policy
+from config.settings import Settings
+from domain.brand import Brand
+from domain.case import Severity
+from domain.contact import ContactAction
+from domain.errors import Misconfigured
+from listeners.base import Budget, Listener
+from listeners.files import FileListener
+from listeners.mastodon import MastodonListener
+from models.entities import find_entities
+from models.intents import load_intents
+from models.reader import Reader, load_reader
+from routing.channels.base import Carriers, Channel
+from routing.channels.email import EmailChannel, EmailOptions
+from routing.channels.folder import FolderChannel, FolderOptions
+from routing.contact import ContactRules, recheck
+from routing.intake import IntakeRules
+from routing.matching.matcher import MatchRules
+from routing.outbox import Cancel, Hold
+from routing.preview import MatchContext
+from routing.priority import Deadlines
+from storage.brands import ensure_brands
+from storage.claims import release_dead
+from storage.database import Database
+from storage.tables import MessageRow
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One query of one listener, for `collect`. `name` and `query` name its cursor."""
+
+    name: str
+    query: str
+    listener: Listener
+    budget: Budget
+
+
+class App:
+    """Everything an entry point needs. Cheap to make: parts are put together when they are first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def database(self) -> Database:
+        """The database at this program's schema, with the brands of the settings in it."""
+        database = Database(self.settings.database_url(), self.settings.database.busy_seconds)
+        database.upgrade()
+        with database.begin() as session:
+            ensure_brands(session, self.settings.all_brands(), self.now())
+            release_dead(session)
+        return database
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The reading model."""
+        return load_reader(self.settings.path(self.settings.reading.model) if self.settings.reading.model else None)
+
+    def now(self) -> datetime:
+        """The time by Vigie's clock (UTC), which may be set off against the machine's."""
+        return datetime.now(UTC) + timedelta(seconds=self.settings.clock.offset_seconds)
+
+    def brand(self, brand_id: str | None = None) -> Brand:
+        """A brand of the settings by its id; without one, the only one."""
+        brands = {brand.id: brand for brand in self.settings.all_brands()}
+        if brand_id is None and len(brands) == 1:
+            return next(iter(brands.values()))
+        if brand_id is None or brand_id not in brands:
+            raise Misconfigured(f"which brand? --brand is one of {', '.join(brands)}")
+        return brands[brand_id]
+
+    def sources(self) -> Iterator[Source]:
+        """Every query of every listener that the settings name."""
+        for path in self.settings.listeners.files.paths:
+            yield Source("files", str(self.settings.path(path)), FileListener(), Budget(max_posts=10_000_000))
+        mastodon = self.settings.listeners.mastodon
+        for instance in mastodon.instances:
+            token = os.environ.get(instance.token_env) if instance.token_env else None
+            listener = MastodonListener(
+                instance.base_url, token, timeout_seconds=mastodon.timeout_seconds, clock=self.now
+            )
+            for query in instance.queries:
+                budget = Budget(max_requests=mastodon.max_requests)
+                yield Source(f"mastodon {instance.base_url}", query, listener, budget)
+
+    def intake_rules(self) -> IntakeRules:
+        """What decides how posts become cases."""
+        return IntakeRules(
+            about_brand=self.settings.reading.about_brand_threshold,
+            intents=load_intents(),
+            networks=network_policy,
+            matching=self.match_rules(),
+            deadlines=self._deadlines(),
+        )
+
+    def match_rules(self) -> MatchRules:
+        """What decides the gates of matching."""
+        matching = self.settings.matching
+        return MatchRules(
+            young_account=timedelta(days=matching.young_account_days),
+            probe_limit=matching.probe_limit,
+            block_limit=matching.block_limit,
+        )
+
+    def match_context(self, brand: Brand) -> MatchContext:
+        """What matching over a file needs."""
+        return MatchContext(
+            find_entities=lambda texts: find_entities(texts, brand),
+            networks=network_policy,
+            rules=self.match_rules(),
+            now=self.now(),
+        )
+
+    def contact_rules(self, brand: Brand) -> ContactRules:
+        """What decides whether, where and when a customer is written to."""
+        return ContactRules(self.settings.contact.policy(brand), load_intents(), network_policy)
+
+    def carriers(self) -> Carriers:
+        """The channels that are switched on, and the folder for all others (shadow mode)."""
+        sender = self.settings.channels.email.sender
+        shadow = FolderChannel(FolderOptions(self.outbox_folder(), sender))
+        email = self.settings.channels.email
+        if not email.on:
+            return Carriers({}, shadow)
+        switched_on: dict[str, Channel] = {"email": self._email()}
+        return Carriers(switched_on, shadow)
+
+    def outbox_folder(self) -> Path:
+        """Where messages are written while their channel is off."""
+        return self.settings.path(self.settings.channels.folder.path)
+
+    def recheck(self, session: Session, message: MessageRow) -> Cancel | Hold | None:
+        """The last gate of a message: the decision as it would be made now."""
+        brand = self.brand(message.brand_id)
+        decision = recheck(session, brand, message, self.contact_rules(brand), self.now())
+        if decision.action is ContactAction.HOLD and decision.send_at is not None:
+            return Hold("; ".join(decision.reasons), decision.send_at)
+        if decision.action is not ContactAction.SEND:
+            return Cancel("; ".join(decision.reasons))
+        if (decision.channel, decision.address) != (message.channel, message.address):
+            return Cancel("another channel or address is the right one now")
+        return None
+
+    def _deadlines(self) -> Deadlines:
+        cases = self.settings.cases
+        return Deadlines(
+            first_answer={s: timedelta(hours=getattr(cases, f"first_answer_{s}_hours")) for s in Severity},
+            resolution={s: timedelta(hours=getattr(cases, f"resolution_{s}_hours")) for s in Severity},
+        )
+
+    def _email(self) -> EmailChannel:
+        email = self.settings.channels.email
+        if not email.host or not email.sender:
+            raise Misconfigured("channels.email is on but has no host or no sender: set both, or switch it off")
+        plain = email.model_dump(exclude={"on", "password"})
+        return EmailChannel(EmailOptions(**plain, password=email.password.get_secret_value()))

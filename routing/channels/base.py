@@ -1,0 +1,127 @@
+"""What every channel is: its limits, and handing a message over in two steps.
+
+`stage` engages the provider up to the last step before the point of no return; leaving its context
+without `hand_over` leaves no trace at the provider. `hand_over` takes the last step, once. Between the
+two the caller commits "handing over", so that no crash can make a message go out twice.
+
+What may go wrong, as types:
+    Transient           surely not handed over, may work later
+    └── Unavailable     the provider as a whole does not answer: no fault of this message
+    Permanent           surely not handed over, and never will be
+    └── AddressRefused  because of the address: write to it no more
+    Uncertain           nobody knows: only `hand_over` may say so
+    Misconfigured       the channel cannot work as it is set up; its messages wait
+No error text holds an address, a credential or a word of the message.
+"""
+
+import pkgutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import ClassVar, Protocol
+
+import routing.channels
+from domain.errors import Misconfigured, Permanent, Transient
+from domain.message import OutgoingMessage
+
+
+class Unavailable(Transient):
+    """The provider does not answer at all: the whole channel waits."""
+
+
+class AddressRefused(Permanent):
+    """The address does not exist or takes no messages: a hard bounce."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The provider took the message; `provider_id` is its name for it, "" if it gave none."""
+
+    provider_id: str = ""
+
+
+class Staged(Protocol):
+    """An engaged provider that waits for the last word."""
+
+    def hand_over(self) -> Handed:
+        """Take the step of no return, once."""
+        ...
+
+
+class Channel(Protocol):
+    """One way to reach a customer. Instances hold their settings and no open connection.
+
+    `idempotent`: handing the same message id over again does not reach the customer again.
+    `hand_over_seconds`: the longest that `hand_over` may take; leases are made to outlast it.
+    """
+
+    name: ClassVar[str]
+    max_length: ClassVar[int | None] = None
+    carries_subject: ClassVar[bool] = False
+    attachments: ClassVar[bool] = False
+    may_write_first: ClassVar[bool] = True
+    window_hours: ClassVar[float | None] = None
+    needs_template: ClassVar[bool] = False
+    receipts: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = False
+
+    @property
+    def hand_over_seconds(self) -> float:
+        """The longest that `hand_over` may take."""
+        return 60.0
+
+    def stage(self, message: OutgoingMessage) -> AbstractContextManager[Staged]:
+        """Engage the provider up to the last step; the context lets go of it, handed over or not."""
+        ...
+
+    def lookup(self, message_id: str) -> bool | None:
+        """Whether the provider has this message; None where it cannot prove either."""
+        return None
+
+    def check(self) -> None:
+        """Connect, log in, let go. Raises what stands in the way; sends nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """Who carries what: the channels that are switched on, and for all others the shadow (a folder)."""
+
+    switched_on: Mapping[str, Channel] = field(default_factory=dict)
+    shadow: Channel | None = None
+
+    def of(self, channel: str) -> Channel:
+        """The carrier of a channel's messages. Raises Misconfigured where there is none."""
+        carrier = self.switched_on.get(channel, self.shadow)
+        if carrier is None:
+            raise Misconfigured(f"channel {channel} is not switched on, and no folder takes its messages")
+        return carrier
+
+    def named(self, name: str | None) -> Channel | None:
+        """The carrier of this name, None if it is no longer set up."""
+        known = [*self.switched_on.values(), *([self.shadow] if self.shadow else [])]
+        return next((carrier for carrier in known if carrier.name == name), None)
+
+
+def find_channels() -> dict[str, type[Channel]]:
+    """Every channel class by its name: `CHANNEL` in each file of this package.
+
+    Raises Misconfigured naming the file when one cannot be imported or two have one name.
+    Files whose name begins with `_` are parts that several channels share.
+    """
+    found: dict[str, type[Channel]] = {}
+    for module in pkgutil.iter_modules(routing.channels.__path__):
+        if module.name != "base" and not module.name.startswith("_"):
+            _add(found, module.name)
+    return found
+
+
+def _add(found: dict[str, type[Channel]], file: str) -> None:
+    try:
+        channel = import_module(f"routing.channels.{file}").CHANNEL
+    except Exception as error:
+        raise Misconfigured(f"routing/channels/{file}.py cannot be used: {type(error).__name__}: {error}") from error
+    if channel.name in found:
+        raise Misconfigured(f"routing/channels/{file}.py: there is a channel {channel.name!r} already")
+    found[channel.name] = channel

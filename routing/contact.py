@@ -1,0 +1,287 @@
+"""From an open case to a reserved message: the situation is gathered, `decide` answers, its word is kept.
+
+Decision, caps and reservation stand in one transaction under the brand's lock, so that two workers
+cannot both find room for a message. A held case is decided again when its time comes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from domain.brand import Brand
+from domain.case import OPEN_STATES, Severity
+from domain.contact import (
+    CaseFacts,
+    ChannelDecision,
+    ContactAction,
+    ContactPoint,
+    ContactPolicy,
+    NetworkPolicy,
+    PastContact,
+    Recipient,
+    Situation,
+    Thread,
+)
+from domain.customer import Consent
+from domain.evidence import Grade
+from domain.message import MessageState
+from domain.reading import Intent
+from routing.decide import decide
+from routing.templates import Facts, render
+from storage import cases, customers, messages
+from storage.brands import lock_brand
+from storage.tables import (
+    CasePostRow,
+    CaseRow,
+    ConsentRow,
+    ContactPointRow,
+    CustomerRow,
+    MessageRow,
+    ObjectionRow,
+    OrderRow,
+    PostRow,
+    ReadingRow,
+)
+
+HISTORY = timedelta(days=31)
+CHANNELS_OF = {"email": ("email",), "phone": ("sms", "whatsapp", "phone"), "address": ("letter",)}
+UNSURE_HEADS = frozenset({"complaint", "about_brand"})
+FIRST_ANSWER = "first_answer"
+STATE_AFTER = {
+    ContactAction.SEND: "planned",
+    ContactAction.HOLD: "held",
+    ContactAction.REPLY_IN_PLACE: "in_place",
+    ContactAction.ASK_PERSON: "person",
+    ContactAction.NEVER: "never",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRules:
+    """What settings and policies say of contact."""
+
+    policy: ContactPolicy
+    intents: Mapping[str, Intent]
+    networks: Callable[[str], NetworkPolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one batch decided, by action."""
+
+    cases: int = 0
+    send: int = 0
+    hold: int = 0
+    reply_in_place: int = 0
+    ask_person: int = 0
+    never: int = 0
+
+    def __add__(self, other: "Planned") -> "Planned":
+        return Planned(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+def plan_batch(session: Session, brand: Brand, rules: ContactRules, limit: int, now: datetime) -> Planned:
+    """Decide up to `limit` open cases that wait for it, the most urgent first."""
+    lock_brand(session, brand.id)
+    waiting = select(CaseRow).where(
+        CaseRow.brand_id == brand.id,
+        CaseRow.state.in_(OPEN_STATES),
+        or_(
+            CaseRow.contact_state == "pending",
+            (CaseRow.contact_state == "held") & (CaseRow.contact_at <= now),
+        ),
+    )
+    done = Planned()
+    for case in session.scalars(waiting.order_by(CaseRow.priority.desc(), CaseRow.id).limit(limit)).all():
+        decision = _unsure(session, case) or decide(situation_of(session, case, rules, now), rules.policy)
+        _apply(session, brand, case, decision, rules, now)
+        done += replace(Planned(cases=1), **{decision.action.value: 1})
+    return done
+
+
+def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactRules, now: datetime) -> ChannelDecision:
+    """Decide once more, as if the message had not been reserved: its last gate before it is handed over."""
+    case = session.get_one(CaseRow, message.case_id)
+    situation = situation_of(session, case, rules, now)
+    others = tuple(past for past in situation.history if past.case != situation.case.id)
+    return decide(replace(situation, history=others), rules.policy)
+
+
+def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: datetime) -> Situation:
+    """Everything that is known for the decision about a case."""
+    past = _history(session, case, now)
+    network = rules.networks(case.network)
+    grade = Grade(case.grade)
+    facts = CaseFacts(
+        id=str(case.id),
+        intent=case.intent,
+        severity=Severity(case.severity),
+        grade=grade if case.customer_key and grade in network.contact_grades else _at_most_suggested(grade),
+        opened_at=case.opened_at,
+        requested_channel=case.requested_channel,
+        active_thread=_running_thread(past),
+        network=case.network,
+        addressed_brand=case.addressed_brand,
+        public_reply_possible=network.reply_in_place,
+        person_in_charge=case.assignee is not None,
+    )
+    return Situation(facts, _recipient(session, case), past, now)
+
+
+def _at_most_suggested(grade: Grade) -> Grade:
+    """A proof that a gate holds, or that the network does not let act, is a suggestion to a person."""
+    return Grade.NONE if grade is Grade.NONE else Grade.SUGGESTED
+
+
+def _unsure(session: Session, case: CaseRow) -> ChannelDecision | None:
+    """What the model would rather not decide, a person decides."""
+    details = (
+        select(ReadingRow.details)
+        .join(PostRow, (PostRow.id == ReadingRow.post_id) & (PostRow.version == ReadingRow.version))
+        .join(CasePostRow, CasePostRow.post_id == PostRow.id)
+        .where(CasePostRow.case_id == case.id, CasePostRow.role == "complaint")
+    )
+    abstained = [set(detail.get("abstain", ())) for detail in session.scalars(details)]
+    if case.customer_key is None or not abstained or any(not heads & UNSURE_HEADS for heads in abstained):
+        return None
+    why = "the reading is unsure whether this is a complaint about the brand"
+    return ChannelDecision(case=str(case.id), action=ContactAction.ASK_PERSON, reasons=(why,))
+
+
+def _history(session: Session, case: CaseRow, now: datetime) -> tuple[PastContact, ...]:
+    if case.customer_key is None:
+        return ()
+    past = messages.history(session, case.brand_id, case.customer_key, now - HISTORY)
+    return tuple(contact for contact in past if contact.at <= now)
+
+
+def _running_thread(past: tuple[PastContact, ...]) -> Thread | None:
+    """The last channel on which the customer himself wrote or called."""
+    came_in = [contact for contact in past if contact.direction == "in"]
+    return Thread(came_in[-1].channel, came_in[-1].at) if came_in else None
+
+
+def _recipient(session: Session, case: CaseRow) -> Recipient | None:
+    if case.customer_key is None:
+        return None
+    row = session.get_one(CustomerRow, case.customer_key)
+    consents = session.scalars(select(ConsentRow).filter_by(customer_key=row.id))
+    points = [point for held in customers.current_points(session, row.id) for point in _points(session, row, held)]
+    return Recipient(
+        customer_id=row.customer_id,
+        country=row.country,
+        language=row.language,
+        timezone=row.timezone,
+        status=row.status,
+        preferred_channel=customers.preference(session, row.id),
+        contact_points=tuple(points),
+        consents=tuple(Consent(c.channel, c.purpose, c.status, c.at) for c in consents),
+        objections=frozenset(session.scalars(select(ObjectionRow.topic).filter_by(customer_key=row.id))),
+    )
+
+
+def _points(session: Session, customer: CustomerRow, held: ContactPointRow) -> list[ContactPoint]:
+    shared_by = customers.sharers(session, customer.brand_id, held.kind, held.value)
+    return [
+        ContactPoint(
+            channel=channel,
+            address=held.value,
+            verified=held.verified,
+            suppressed=messages.suppression(session, customer.brand_id, channel, held.value),
+            shared_by=shared_by,
+            changed_at=held.since,
+        )
+        for channel in CHANNELS_OF[held.kind]
+    ]
+
+
+def _apply(
+    session: Session, brand: Brand, case: CaseRow, decision: ChannelDecision, rules: ContactRules, now: datetime
+) -> None:
+    case.contact_state = STATE_AFTER[decision.action]
+    case.contact_action = decision.action
+    case.contact_at = decision.send_at if decision.action is ContactAction.HOLD else None
+    # The address stays where it is held; a decision that outlives an erasure must not carry it.
+    case.contact_decision = {**decision.as_dict(), "address": None, "policy": rules.policy.version}
+    case.revision += 1
+    cases.add_event(
+        session,
+        case,
+        "decided",
+        now,
+        action=decision.action.value,
+        channel=decision.channel,
+        reasons=list(decision.reasons),
+    )
+    if decision.action is ContactAction.SEND:
+        _reserve(session, brand, case, decision, rules, now)
+
+
+def _reserve(
+    session: Session, brand: Brand, case: CaseRow, decision: ChannelDecision, rules: ContactRules, now: datetime
+) -> None:
+    customer = session.get_one(CustomerRow, case.customer_key)
+    language = customer.language or case.language or brand.language
+    template = rules.intents[case.intent].template
+    channel = str(decision.channel)
+    facts = _facts(session, brand, case, customer)
+    subject, body = render(template, language, facts, channel)
+    wanted = messages.Reservation(
+        key=_key(session, case),
+        case_id=case.id,
+        customer_key=customer.id,
+        channel=channel,
+        address=str(decision.address),
+        template=template,
+        language=language,
+        subject=subject,
+        body=body,
+        send_after=decision.send_at or now,
+        decision=case.contact_decision or {},
+    )
+    messages.reserve(session, brand.id, wanted, now)
+
+
+def _key(session: Session, case: CaseRow) -> str:
+    """case:purpose:step; counted on where an earlier message was taken back before it went out."""
+    void = (MessageState.CANCELLED, MessageState.FAILED)
+    query = select(func.count(MessageRow.id)).where(MessageRow.case_id == case.id, MessageRow.state.in_(void))
+    earlier = session.scalar(query) or 0
+    return f"{case.id}:service:{FIRST_ANSWER}" + (f":{earlier + 1}" if earlier else "")
+
+
+def _facts(session: Session, brand: Brand, case: CaseRow, customer: CustomerRow) -> Facts:
+    """What a message may say: the brand's own records only, nothing from the post."""
+    order = _order_in_question(session, case, customer)
+    return Facts(
+        brand=brand.name or "",
+        reference=f"V{case.id}",
+        first_name=customer.first_name,
+        order=order.order_id if order else None,
+        product=order.product if order else None,
+    )
+
+
+def _order_in_question(session: Session, case: CaseRow, customer: CustomerRow) -> OrderRow | None:
+    """The order that the customer quoted, else his only open one; none rather than a wrong one."""
+    orders = customers.open_orders(session, case.brand_id, customer.customer_id)
+    quoted = _quoted_orders(session, case)
+    named = [order for order in orders if order.normal_id in quoted]
+    if quoted:
+        return named[0] if len(named) == 1 else None
+    waiting = [order for order in orders if order.delivered_at is None and order.promised_at is not None]
+    return waiting[0] if len(waiting) == 1 and case.moment == "delivery" else None
+
+
+def _quoted_orders(session: Session, case: CaseRow) -> set[str]:
+    entities = (
+        select(ReadingRow.details)
+        .join(PostRow, (PostRow.id == ReadingRow.post_id) & (PostRow.version == ReadingRow.version))
+        .join(CasePostRow, CasePostRow.post_id == PostRow.id)
+        .where(CasePostRow.case_id == case.id, CasePostRow.role != "copy")
+    )
+    found = (entity for details in session.scalars(entities) for entity in details.get("entities", ()))
+    return {entity["value"] for entity in found if entity["kind"] == "order"}

@@ -1,0 +1,1 @@
+"""Who spoke, with what proof: evidence, gates, grades. Proof, not resemblance."""

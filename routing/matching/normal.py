@@ -1,0 +1,90 @@
+"""Normal forms, so that one fact has one spelling; and the blocking keys made of them."""
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import phonenumbers
+
+from domain.customer import Customer
+
+_ALNUM = re.compile(r"[^0-9A-Z]")
+_WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+# Letters that Unicode does not take apart, though people without such keys do.
+_UNACCENTED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+PARTICLES = frozenset(
+    {"de", "du", "des", "le", "la", "les", "van", "von", "der", "den", "di", "da", "dos", "el", "al", "ben"}
+)
+
+
+def normal_order(number: str) -> str:
+    """Upper case, letters and digits only: "hr 4829-174637" and "HR4829174637" are one number."""
+    return _ALNUM.sub("", unicodedata.normalize("NFKC", number).upper())
+
+
+def normal_email(address: str) -> str:
+    """Lower case, without spaces around."""
+    return address.strip().casefold()
+
+
+def normal_phone(number: str, country: str) -> str | None:
+    """E.164, read as one dials it in that country (two letters); None if it is no number."""
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def fold(text: str) -> str:
+    """Compatibility forms, no accents, no case."""
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in plain if not unicodedata.combining(sign)).casefold().translate(_UNACCENTED)
+
+
+def name_words(name: str) -> tuple[str, ...]:
+    """The words of a name, folded; hyphens split, apostrophes vanish ("D'Arc" is "darc")."""
+    return tuple(re.sub(r"['’]", "", word) for word in _WORDS.findall(fold(name)))
+
+
+def full_name(customer: Customer) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The words of first and last name; None where the record has no two words of a name."""
+    if customer.first_name and customer.last_name:
+        return name_words(customer.first_name), name_words(customer.last_name)
+    words = name_words(customer.name)
+    return (words[:1], words[1:]) if len(words) >= 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Makes blocking keys: an HMAC with the installation's secret, so that keys hold no clear data."""
+
+    secret: bytes
+
+    def key(self, kind: str, value: str) -> str:
+        """32 hexadecimal digits for one fact of one kind."""
+        return hmac.new(self.secret, f"{kind}:{value}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+    def customer_keys(
+        self, customer: Customer, emails: tuple[str, ...], phones: tuple[str, ...]
+    ) -> tuple[tuple[str, str], ...]:
+        """Every key by which a customer can be found."""
+        facts = [("email", email) for email in emails] + [("phone", phone) for phone in phones]
+        name = full_name(customer)
+        if name is not None:
+            facts += [("name", name_key(name[0] + name[1])), ("first", " ".join(name[0]))]
+        return tuple((kind, self.key(kind, value)) for kind, value in facts)
+
+
+def without_particles(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a name that tell people apart; all of them where it is made of particles alone."""
+    return tuple(word for word in words if word not in PARTICLES) or words
+
+
+def name_key(words: tuple[str, ...]) -> str:
+    """The same for "Martin Claire" and "Claire Martin"; particles do not count."""
+    return " ".join(sorted(without_particles(words)))
