@@ -1,0 +1,172 @@
+"""What a care agent can do, one function a use case. Each is a case event and a line of audit, or nothing at all.
+
+All take an open write transaction; the case is locked in it, so that of two people who save at once the
+second gets a Conflict instead of overwriting the first.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from console.web import PageError
+from domain.case import CaseState, may_step
+from domain.evidence import Action, Grade
+from storage import audit, cases, messages
+from storage.queue import REVIEW_OPEN
+from storage.tables import CaseEventRow, CasePostRow, CaseRow, CustomerRow, MatchRow, MessageRow
+
+NOTE_MAX = 5000
+TWICE = timedelta(minutes=1)
+SHOWN_CANDIDATES = 2
+
+
+class Conflict(Exception):
+    """Somebody else changed the case since the page was made."""
+
+
+def assign(session: Session, case_id: int, revision: int, actor: str, now: datetime) -> None:
+    """Take a case over; a new one is open from then on."""
+    case = _locked(session, case_id, revision)
+    if case.assignee == actor:
+        return
+    cases.add_event(session, case, "assigned", now, actor, to=actor, before=case.assignee)
+    case.assignee = actor
+    case.revision += 1
+    if case.state == CaseState.NEW:
+        cases.step(session, case, CaseState.OPEN, now, actor)
+    _audit(session, case, "case.assign", actor, now)
+
+
+def move(session: Session, case_id: int, revision: int, state: CaseState, actor: str, now: datetime) -> None:
+    """Resolve or reopen a case, as far as its life allows."""
+    case = _locked(session, case_id, revision)
+    if not may_step(CaseState(case.state), state):
+        raise PageError(409, "error.not_allowed")
+    cases.step(session, case, state, now, actor)
+    _audit(session, case, f"case.{state}", actor, now)
+
+
+def add_note(session: Session, case_id: int, text: str, actor: str, now: datetime) -> None:
+    """Add an internal note. No revision is asked: notes only add, and none may get lost.
+
+    The same note twice within a minute is a double click, not two notes.
+    """
+    case = session.get_one(CaseRow, case_id, with_for_update=True, populate_existing=True)
+    query = select(CaseEventRow).where(CaseEventRow.case_id == case_id, CaseEventRow.actor == actor)
+    last = session.scalars(query.order_by(CaseEventRow.id.desc()).limit(1)).one_or_none()
+    if last is not None and now - last.at < TWICE and cases.notes_of(session, case_id).get(last.id) == text:
+        return
+    cases.add_note(session, case, text, now, actor)
+    _audit(session, case, "case.note", actor, now)
+
+
+def confirm(session: Session, match: MatchRow, customer_id: str, actor: str, now: datetime) -> int | None:
+    """This customer wrote it. Returns the case that the post lives in now.
+
+    The proof becomes `stated`: a click never makes a declared account.
+    """
+    customer = session.scalar(
+        select(CustomerRow).where(CustomerRow.brand_id == match.brand_id, CustomerRow.customer_id == customer_id)
+    )
+    if customer is None or customer_id not in shown_candidates(match):
+        raise PageError(409, "match.gone")
+    match.action, match.customer_key, match.review = Action.LINK, customer.id, "confirmed"
+    match.grade = Grade.STATED if match.grade in (Grade.SUGGESTED, Grade.NONE) else match.grade
+    match.decided_by, match.decided_at = actor, now
+    case = _case_of(session, match)
+    _decided(session, match, case, "match_confirmed", customer_id, actor, now)
+    if case is None:
+        return None
+    session.flush()
+    return cases.link_customer(session, case.id, customer.id, actor, now, match.grade).id
+
+
+def refuse(session: Session, match: MatchRow, customer_id: str, actor: str, now: datetime) -> int | None:
+    """This customer did not write it. The match is refused once every candidate that was shown is."""
+    if customer_id not in shown_candidates(match):
+        raise PageError(409, "match.gone")
+    case = _case_of(session, match)
+    _decided(session, match, case, "match_refused", customer_id, actor, now)
+    session.flush()
+    if set(shown_candidates(match)) <= set(refused_candidates(session, match)):
+        match.review, match.action, match.customer_key = "refused", Action.NONE, None
+        match.decided_by, match.decided_at = actor, now
+    return None if case is None else case.id
+
+
+def unsure(session: Session, match: MatchRow, actor: str, now: datetime) -> int | None:
+    """Nobody can tell: it stays in the reviews, after the others."""
+    match.review, match.decided_by, match.decided_at = "unsure", actor, now
+    case = _case_of(session, match)
+    _decided(session, match, case, "match_unsure", None, actor, now)
+    return None if case is None else case.id
+
+
+def open_match(session: Session, match_id: int) -> MatchRow:
+    """A match that still waits for a person, locked; Conflict if somebody decided it meanwhile."""
+    match = session.get(MatchRow, match_id, with_for_update=True, populate_existing=True)
+    if match is None:
+        raise PageError(404)
+    if match.review not in REVIEW_OPEN:
+        raise Conflict
+    return match
+
+
+def shown_candidates(match: MatchRow) -> list[str]:
+    """The customers whom a reviewer sees: the likeliest and the runner-up."""
+    return [str(candidate["customer_id"]) for candidate in match.candidates[:SHOWN_CANDIDATES]]
+
+
+def refused_candidates(session: Session, match: MatchRow) -> dict[str, str]:
+    """customer id → who refused it. The audit remembers, whatever the matcher writes later."""
+    lines = audit.of_subject(session, match.brand_id, f"match:{match.id}")
+    return {str(line.detail["customer"]): line.actor for line in lines if line.action == "match_refused"}
+
+
+def case_id_of(session: Session, match_id: int) -> int:
+    """The case in which the post of a match lies; a plain 409 where it lies in none."""
+    query = select(CasePostRow.case_id).join(MatchRow, MatchRow.post_id == CasePostRow.post_id)
+    case_id = session.scalar(query.where(MatchRow.id == match_id))
+    if case_id is None:
+        raise PageError(409)
+    return case_id
+
+
+def settle_message(session: Session, message: MessageRow, was_sent: bool, actor: str, now: datetime) -> None:
+    """A person found out whether an unconfirmed message went out: it is marked sent, or goes again."""
+    if not messages.resolve_unconfirmed(session, message.message_id, was_sent, actor, now):
+        raise Conflict
+    action = "message.was_sent" if was_sent else "message.send_again"
+    audit.record(session, message.brand_id, actor, action, f"message:{message.message_id}", now)
+
+
+def _locked(session: Session, case_id: int, revision: int) -> CaseRow:
+    case = session.get_one(CaseRow, case_id, with_for_update=True, populate_existing=True)
+    if case.revision != revision:
+        raise Conflict
+    return case
+
+
+def _case_of(session: Session, match: MatchRow) -> CaseRow | None:
+    query = select(CaseRow).join(CasePostRow, CasePostRow.case_id == CaseRow.id)
+    return session.scalar(query.where(CasePostRow.post_id == match.post_id).with_for_update())
+
+
+def _decided(
+    session: Session,
+    match: MatchRow,
+    case: CaseRow | None,
+    kind: str,
+    customer_id: str | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    detail = {"match": match.id, "customer": customer_id}
+    if case is not None:
+        cases.add_event(session, case, kind, now, actor, **detail)
+    audit.record(session, match.brand_id, actor, kind, f"match:{match.id}", now, detail)
+
+
+def _audit(session: Session, case: CaseRow, action: str, actor: str, now: datetime) -> None:
+    audit.record(session, case.brand_id, actor, action, f"case:{case.id}", now)

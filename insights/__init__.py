@@ -1,0 +1,1 @@
+"""One definition of every figure: what pages, exports, digests and commands show."""
