@@ -1,0 +1,1 @@
+"""The sample brand Hirondelle: data written for this project, every person invented."""

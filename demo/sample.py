@@ -1,0 +1,36 @@
+"""The sample brand's settings and its day."""
+
+from datetime import UTC, datetime
+
+SAMPLE_NOW = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)  # Monday, 10:30 in Paris
+OFFSET_VARIABLE = "VIGIE_CLOCK__OFFSET_SECONDS"
+
+_SETTINGS = """\
+# The demo's settings: the sample brand Hirondelle, an invented parcel and telecom firm.
+
+[brand]
+id = "hirondelle"
+name = "Hirondelle"
+aliases = ["Colis Hirondelle", "Hirondelle Mobile", "Relais Hirondelle", "hirondele", "Hirondel"]
+products = ["box Nid", "le Nid", "Nid Fibre", "Mon Hirondelle"]
+accounts = [
+  "mastodon:hirondelle", "mastodon:HirondelleAide",
+  "bluesky:hirondelle", "bluesky:HirondelleAide",
+  "x:hirondelle", "x:HirondelleAide",
+]
+website = "https://www.hirondelle.example"
+
+[listeners.files]
+paths = ["sample/posts"]
+
+[channels.folder]
+path = "outbox"
+
+[channels.email]
+sender = "aide@hirondelle.example"
+"""
+
+
+def settings_text() -> str:
+    """The `vigie.toml` of the demo."""
+    return _SETTINGS
