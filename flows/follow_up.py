@@ -1,0 +1,37 @@
+"""Follow up: what a crash left in the air, cases whose posts are gone, cases whose sleep is over."""
+
+from prefect import flow, task
+
+from flows.base import PATIENT, Outcome, current_app
+from routing.follow_up import end_deleted, wake_snoozed
+from routing.outbox import sweep
+from storage.claims import release_dead
+
+
+@flow(name="follow_up")
+def follow_up() -> Outcome:
+    """Everything once, for every brand."""
+    total = recover()
+    for brand in current_app().settings.all_brands():
+        total += tidy(brand.id)
+    return total
+
+
+@task(name="recover", **PATIENT.options())
+def recover() -> Outcome:
+    """Free what dead processes held; messages that they were handing over are shown as unconfirmed."""
+    app = current_app()
+    with app.database.begin() as session:
+        freed = release_dead(session)
+    open_ends = sweep(app.database, app.carriers(), app.now)
+    return Outcome(made={"freed": freed}, left=len(open_ends))
+
+
+@task(name="tidy", **PATIENT.options())
+def tidy(brand_id: str) -> Outcome:
+    """Close what was withdrawn, wake what slept."""
+    app = current_app()
+    with app.database.begin() as session:
+        closed = end_deleted(session, brand_id, app.now())
+        woken = wake_snoozed(session, brand_id, app.now())
+    return Outcome(took=closed + woken, made={"closed": closed, "woken": woken})
