@@ -1,0 +1,187 @@
+"""Every channel keeps the same contract. A new channel adds its line to WORLDS, nothing else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import routing.channels
+from domain.errors import Misconfigured, Permanent, Transient, Uncertain
+from domain.message import OutgoingMessage
+from routing.channels.base import AddressRefused, Carriers, Channel, Handed, find_channels
+from routing.channels.email import EmailChannel, EmailOptions
+from routing.channels.folder import FolderChannel, FolderOptions
+from tests.fakes.smtp import DROP, FakeSmtp
+
+SECRET = "hunter2-secret"
+MESSAGE = OutgoingMessage(
+    id="0b5f0f0e-1111-5222-8333-444455556666",
+    brand_id="acme",
+    case_id="1",
+    channel="email",
+    address="ana@example.org",
+    language="fr",
+    subject="Votre livraison",
+    body="Bonjour Ana,\n\nOù en êtes-vous ?\n",
+    sender_name="Acmé",
+    headers=(("Date", "Mon, 16 Nov 2026 09:30:00 +0000"),),
+)
+HOSTILE = "x\r\nBcc: eve@example.org\r\n\r\nboo \x00\u202e\ud800 {{7*7}} %s"
+
+
+@dataclass(frozen=True)
+class World:
+    """A channel, what has arrived at the other side (as bytes), and the same channel where nothing answers."""
+
+    channel: Channel
+    arrived: Callable[[], list[bytes]]
+    broken: Channel
+
+
+@contextmanager
+def folder_world(tmp_path: Path) -> Iterator[World]:
+    out, file = tmp_path / "out", tmp_path / "file"
+    file.write_text("")
+    yield World(
+        FolderChannel(FolderOptions(out, "care@acme.example")),
+        lambda: [path.read_bytes() for path in out.glob("*") if not path.name.startswith(".")],
+        FolderChannel(FolderOptions(file / "below")),
+    )
+
+
+@contextmanager
+def email_world(tmp_path: Path) -> Iterator[World]:
+    with FakeSmtp(login=("vigie", SECRET)) as server, FakeSmtp({"ehlo": [DROP] * 9}) as broken:
+        options = EmailOptions(server.host, "care@acme.example", server.port, "none", "vigie", SECRET)
+        yield World(
+            EmailChannel(options),
+            lambda: [mail.content for mail in server.taken],
+            EmailChannel(replace(options, port=broken.port, timeout_seconds=5)),
+        )
+
+
+WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"folder": folder_world, "email": email_world}
+
+
+@pytest.fixture(params=sorted(find_channels()))
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with WORLDS[request.param](tmp_path) as made:
+        yield made
+
+
+def hand_over(channel: Channel, message: OutgoingMessage = MESSAGE) -> Handed:
+    with channel.stage(message) as staged:
+        return staged.hand_over()
+
+
+def test_the_registry_knows_every_file_and_the_docs_tell_of_each():
+    files = {path.stem for path in Path(routing.channels.__path__[0]).glob("[a-z]*.py")} - {"base"}
+    assert files == set(find_channels()) == set(WORLDS)
+    told = (Path(__file__).parents[2] / "docs" / "channels.md").read_text(encoding="utf-8")
+    for name in files:
+        assert f"## {name}" in told
+
+
+def test_a_file_that_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "pigeon.py").write_text("import nothing_of_this_name")
+    monkeypatch.setattr(routing.channels, "__path__", [*routing.channels.__path__, str(tmp_path)])
+    with pytest.raises(Misconfigured, match=r"routing/channels/pigeon\.py"):
+        find_channels()
+
+
+def test_two_channels_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "second.py").write_text("from routing.channels.folder import CHANNEL")
+    monkeypatch.setattr(routing.channels, "__path__", [*routing.channels.__path__, str(tmp_path)])
+    with pytest.raises(Misconfigured, match="already"):
+        find_channels()
+
+
+def test_what_is_handed_over_arrives_once(world: World):
+    assert isinstance(hand_over(world.channel), Handed)
+    assert len(world.arrived()) == 1
+
+
+def test_what_is_only_staged_leaves_nothing(world: World):
+    with world.channel.stage(MESSAGE):
+        assert world.arrived() == []
+    assert world.arrived() == []
+
+
+def test_an_error_of_the_caller_between_the_two_steps_leaves_nothing(world: World):
+    with pytest.raises(ZeroDivisionError), world.channel.stage(MESSAGE):
+        raise ZeroDivisionError
+    assert world.arrived() == []
+
+
+def test_handing_over_again_gives_the_same_bytes_and_only_once_where_it_is_idempotent(world: World):
+    hand_over(world.channel)
+    hand_over(world.channel)
+    arrived = world.arrived()
+    assert len(arrived) == (1 if world.channel.idempotent else 2)
+    assert len(set(arrived)) == 1
+
+
+def test_lookup_proves_or_says_that_it_cannot(world: World):
+    before = world.channel.lookup(MESSAGE.id)
+    hand_over(world.channel)
+    after = world.channel.lookup(MESSAGE.id)
+    assert (before, after) in ((None, None), (False, True), (None, True))
+
+
+def test_check_passes_where_all_is_well_and_sends_nothing(world: World):
+    world.channel.check()
+    assert world.arrived() == []
+
+
+def test_a_provider_that_does_not_work_is_a_named_error(world: World):
+    for use in (world.broken.check, lambda: hand_over(world.broken)):
+        with pytest.raises((Transient, Misconfigured)) as caught:
+            use()
+        assert not isinstance(caught.value, Uncertain)
+        assert SECRET not in str(caught.value)
+        assert SECRET not in repr(world.broken.__dict__)
+
+
+@pytest.mark.parametrize("address", ["", "ana", "a@b@example.org", "ana@example.org, eve@example.org", HOSTILE])
+def test_an_address_that_is_not_one_mailbox_is_refused_for_good(world: World, address: str):
+    with pytest.raises(AddressRefused) as caught:
+        hand_over(world.channel, replace(MESSAGE, address=address))
+    assert world.arrived() == []
+    assert "ana" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["subject", "body", "sender_name", "language"])
+def test_hostile_text_stays_text(world: World, field: str):
+    hand_over(world.channel, replace(MESSAGE, **{field: HOSTILE}))
+    (content,) = world.arrived()
+    head = content.partition(b"\r\n\r\n")[0].lower()
+    assert b"\nbcc:" not in head
+    assert b"\x00" not in content
+
+
+@pytest.mark.parametrize("message_id", ["", "../../etc/passwd", "a/b", "a\r\nb", ".hidden", "é"])
+def test_a_message_id_that_is_none_is_refused(world: World, message_id: str):
+    with pytest.raises(Permanent):
+        hand_over(world.channel, replace(MESSAGE, id=message_id))
+    assert world.arrived() == []
+
+
+def test_limits_are_told(world: World):
+    channel = world.channel
+    assert channel.name in find_channels()
+    assert channel.max_length is None or channel.max_length > 0
+    assert 0 < channel.hand_over_seconds < 3600
+
+
+def test_what_is_not_switched_on_goes_to_the_shadow_or_nowhere(world: World, tmp_path: Path):
+    shadow = FolderChannel(FolderOptions(tmp_path))
+    carriers = Carriers({"email": world.channel}, shadow)
+    assert carriers.of("email") is world.channel
+    assert carriers.of("sms") is shadow
+    assert carriers.named("folder") in (shadow, world.channel)
+    assert carriers.named("pigeon") is None
+    assert carriers.named(None) is None
+    with pytest.raises(Misconfigured, match="sms"):
+        Carriers({"email": world.channel}).of("sms")
