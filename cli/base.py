@@ -7,7 +7,7 @@ the operator goes to standard error.
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -81,15 +81,6 @@ def output(out: Path | None) -> Iterator[TextIO]:
         raise BadInput(f"{out}: cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def write_lines(rows: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """JSON Lines; returns how many."""
-    count = 0
-    for row in rows:
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-        count += 1
-    return count
 
 
 def require(path: Path) -> None:

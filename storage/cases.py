@@ -1,6 +1,5 @@
 """Cases: found, opened, joined, merged, linked. Every step is an event with who, when, why."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -154,14 +153,3 @@ def link_customer(
     add_event(session, case, "linked", now, actor, grade=grade)
     session.flush()
     return case
-
-
-def posts_of_case(session: Session, case_id: int) -> Sequence[tuple[CasePostRow, PostRow]]:
-    """The posts of a case, oldest first; tombstones too."""
-    query = (
-        select(CasePostRow, PostRow)
-        .join(PostRow, PostRow.id == CasePostRow.post_id)
-        .where(CasePostRow.case_id == case_id)
-        .order_by(PostRow.created_at, PostRow.id)
-    )
-    return [(place, post) for place, post in session.execute(query)]
