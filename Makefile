@@ -14,8 +14,8 @@ setup: ## make .venv with everything pinned in requirements.txt
 demo: setup ## the sample brand through the real flows, then the console on 127.0.0.1:8000
 	@.venv/bin/vigie demo $(DEMO_ARGS)
 
-test: setup ## every test but those in a browser
-	@$(RUN) pytest $(TEST_ARGS)
+test: setup ## every test but those in a browser; all of them on all cores, a selection on one
+	@$(RUN) pytest $(if $(TEST_ARGS),,-n auto --dist worksteal) $(TEST_ARGS)
 
 test-browser: setup ## the tests in a browser; installs Chromium where it is missing
 	@scripts/chromium

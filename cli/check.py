@@ -1,7 +1,8 @@
 """`vigie check`: what works, what does not, and how to mend it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 import typer
@@ -9,11 +10,17 @@ from rich.table import Table
 
 from cli.base import ConfigOption, JsonOption, application, print_json, results
 from config.wiring import App
+from domain.brand import Brand
 from domain.errors import VigieError
-from listeners.base import find_listeners
+from listeners.base import Source, find_listeners
+from listeners.query import Query
 from routing.channels.base import find_channels
 from storage.database import head_revision
-from storage.posts import load_cursor
+from storage.listening import Sample, gaps_since, load_cursor, recent_posts, spent_today
+
+GAPS_TOLD = timedelta(days=7)
+SAMPLE_TIME, SAMPLE_POSTS = timedelta(days=14), 5000
+NEARLY_ALL, ENOUGH = 0.9, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ def findings(app: App) -> Iterator[Finding]:
     yield _try("reading model", lambda: app.reader.name)
     yield _try("listener files", lambda: ", ".join(sorted(find_listeners())))
     yield _try("channel files", lambda: ", ".join(sorted(find_channels())))
-    yield from _sources(app)
+    for brand in app.settings.all_brands():
+        yield from _listeners(app, brand)
     yield from _channels(app)
 
 
@@ -61,32 +69,86 @@ def _try(what: str, look: Callable[[], Any], mend: str = "") -> Finding:
     try:
         return Finding(what, "ok", str(look()))
     except VigieError as error:
-        return Finding(what, "broken", " ".join(str(error).split()), mend)
+        return Finding(what, "broken", _line(error), mend)
 
 
-def _sources(app: App) -> Iterator[Finding]:
+def _line(error: VigieError) -> str:
+    return " ".join(str(error).split())
+
+
+def _listeners(app: App, brand: Brand) -> Iterator[Finding]:
+    """Each listener's access, each of its questions, and what it missed."""
     try:
-        sources = list(app.sources())
+        sources = app.sources(brand)
     except VigieError as error:
-        yield Finding("listeners", "broken", str(error), "mend [listeners] in the settings")
+        yield Finding("queries", "broken", _line(error), "mend [listeners] queries, see docs/listeners.md")
         return
-    if not sources:
+    for section, problem in app.listener_problems(brand).items():
+        yield Finding(f"listener {section}", "broken", _line(problem), f"mend [listeners.{section}]")
+    if not sources and not app.listener_problems(brand):
         yield Finding(
             "listeners", "off", "none in the settings", "vigie import posts FILE, or [listeners] in vigie.toml"
         )
+    for name, listener in {source.name: source.listener for source in sources}.items():
+        yield _try(f"listener {name}", listener.check, f"mend [listeners.{listener.section}]")
     for source in sources:
-        yield _source(app, source.name, source.query)
-
-
-def _source(app: App, name: str, query: str) -> Finding:
-    what = f"listener {name} {query}"
+        yield _source(app, brand, source)
+    yield from _queries(app, brand, sources)
     with app.database.read() as session:
-        rows = [load_cursor(session, brand.id, name, query) for brand in app.settings.all_brands()]
-    paused = [row.paused for row in rows if row is not None and row.paused]
-    if paused:
-        return Finding(what, "warning", f"paused: {paused[0]}", "mend its access; it is tried again every hour")
-    moved = [row.moved_at for row in rows if row is not None]
-    return Finding(what, "ok", f"last heard {max(moved):%Y-%m-%d %H:%M} UTC" if moved else "has not run yet")
+        for gap in gaps_since(session, brand.id, app.now() - GAPS_TOLD):
+            detail = f"{gap.since:%Y-%m-%d %H:%M} to {gap.until:%Y-%m-%d %H:%M} UTC was missed: {gap.reason}"
+            yield Finding(f"listener {gap.listener} {gap.query}", "warning", detail, "import that time from elsewhere")
+
+
+def _source(app: App, brand: Brand, source: Source) -> Finding:
+    what = f"question {source.name} {source.query}"
+    with app.database.read() as session:
+        row = load_cursor(session, brand.id, source.name, source.query)
+        spent = spent_today(session, source.account, app.now()) if source.account else None
+    if row is not None and row.paused:
+        again = f", again at {row.retry_at:%H:%M} UTC" if row.retry_at else ""
+        return Finding(what, "warning", f"paused: {row.paused}{again}", "mend its access; it is tried again by itself")
+    heard = "has not run yet" if row is None else f"last heard {row.moved_at:%Y-%m-%d %H:%M} UTC"
+    return Finding(what, "ok", heard + (_taken(source, *spent) if spent else ""))
+
+
+def _taken(source: Source, posts: int, cost: float) -> str:
+    parts = []
+    if source.posts_a_day is not None:
+        parts.append(f"{posts} of {source.posts_a_day} posts")
+    if source.cost_a_day is not None:
+        parts.append(f"{cost:g} of {source.cost_a_day:g}")
+    return f"; today {' and '.join(parts)} by {source.account}" if parts else ""
+
+
+def _queries(app: App, brand: Brand, sources: Sequence[Source]) -> Iterator[Finding]:
+    """What each query would bring, held against what is stored."""
+    wanted = {source.wanted.text: source.wanted for source in sources if source.wanted is not None}
+    queries = {query.text: query for query in app.around(brand).queries} | wanted
+    if not queries:
+        return
+    with app.database.read() as session:
+        sample = recent_posts(session, brand.id, app.now() - SAMPLE_TIME, SAMPLE_POSTS)
+    for text, query in queries.items():
+        yield _query(text, query, sample)
+
+
+def _query(text: str, query: Query, sample: Sample) -> Finding:
+    what, verdict = f"query {text}", query.verdict()
+    if verdict is not None:
+        return Finding(what, "warning", verdict, "see docs/listeners.md, Queries")
+    if not sample.posts:
+        return Finding(what, "ok", "nothing is stored yet that it could be held against")
+    found = sum(query.matches(post) for post in sample.posts)
+    share = found / len(sample.posts)
+    detail = (
+        f"about {found / sample.days:.1f} posts a day ({found} of {len(sample.posts)} stored in {sample.days:.0f} days)"
+    )
+    if found == 0:
+        return Finding(what, "warning", f"{detail}: it matches nothing", "look for a misspelling, or wait for posts")
+    if share > NEARLY_ALL and len(sample.posts) >= ENOUGH:
+        return Finding(what, "warning", f"{detail}: it matches nearly everything", "ask for more than one common word")
+    return Finding(what, "ok", detail)
 
 
 def _channels(app: App) -> Iterator[Finding]:

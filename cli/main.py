@@ -4,10 +4,14 @@ import sys
 
 import typer
 
-from cli import check, console, customer, files, imports, init, run, status, users
-from cli import demo as demo_command
-from cli.base import messages
 from domain.errors import BadInput, Misconfigured, VigieError
+
+try:
+    from cli import check, console, customer, files, imports, init, listen, remap, run, status, users
+    from cli import demo as demo_command
+    from cli.base import messages
+except Misconfigured as broken:  # a listener's file that cannot be imported is fatal, and named
+    sys.exit(f"vigie: {broken}")
 
 vigie = typer.Typer(
     name="vigie",
@@ -22,6 +26,8 @@ vigie.command("check")(check.check)
 vigie.add_typer(imports.commands, name="import")
 vigie.command("run")(run.run)
 vigie.command("work")(run.work)
+vigie.command("listen")(listen.listen)
+vigie.command("remap")(remap.remap)
 vigie.command("classify")(files.classify)
 vigie.command("match")(files.match)
 vigie.command("decide")(files.decide)

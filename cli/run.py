@@ -12,18 +12,22 @@ from domain.errors import BadInput
 from insights.figures import funnel
 
 STAGES = ("collect", "classify", "route", "contact", "follow_up")
+BESIDE = ("comply",)
+STAGES_HELP = f"Of {', '.join(STAGES)}, all without; or {', '.join(BESIDE)}."
 
 
 def run(
-    stages: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(STAGES)}; all without.")] = None,
+    stages: Annotated[
+        list[str] | None, typer.Argument(help=f"Of {', '.join(STAGES)}, all without; or {', '.join(BESIDE)}.")
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """The flows once, in order; prints what each took, made, left and refused."""
     wanted = tuple(stages or STAGES)
     for stage in wanted:
-        if stage not in STAGES:
-            raise BadInput(f"{stage!r} is no stage: {', '.join(STAGES)}")
+        if stage not in (*STAGES, *BESIDE):
+            raise BadInput(f"{stage!r} is no stage: {', '.join((*STAGES, *BESIDE))}")
     app = application(config)
     from flows.runner import run_once  # Prefect is imported only where it runs
 

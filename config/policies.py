@@ -18,9 +18,10 @@ def network_policy(network: str) -> NetworkPolicy:
 @cache
 def _policies() -> dict[str, NetworkPolicy]:
     tables = tomllib.loads(resources.files("config").joinpath("networks.toml").read_text(encoding="utf-8"))
-    found = {"default": _policy("default", tables["default"])}
+    strict = tables["default"]
+    found = {"default": _policy("default", strict)}
     for table in tables["policy"]:
-        found |= {name: _policy(name, table) for name in table["networks"]}
+        found |= {name: _policy(name, {**strict, **table}) for name in table["networks"]}
     return found
 
 
@@ -29,7 +30,9 @@ def _policy(name: str, table: dict[str, Any]) -> NetworkPolicy:
         name=name,
         match_grades=frozenset(Grade(grade) for grade in table["match"]),
         contact_grades=frozenset(Grade(grade) for grade in table["contact"]),
-        reply_in_place=table.get("reply_in_place", False),
+        reply=table["reply"],
+        keep_days=table["keep_days"] or None,
+        verify_hours=table["verify_hours"] or None,
         addressed=table.get("addressed", False),
         source=table["source"],
         read_on=table["read_on"],

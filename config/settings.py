@@ -7,12 +7,14 @@ defaults hold. Secrets never stand in the file: they come by `VIGIE_SECTION__KEY
 
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator
 
 from domain.brand import Brand
 from domain.contact import ContactPolicy
+from listeners.base import ListenerSettings, find_listeners
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -32,11 +34,16 @@ class DatabaseSettings(Section):
 
 
 class BrandSettings(Section):
-    """Who listens. `accounts` are the brand's own, as `network:handle`; `aliases` other names people use."""
+    """Who listens. `accounts` are the brand's own, as `network:handle`; `aliases` other names people use.
+
+    `misspellings` and `inflections` are further forms of the names, for queries and for finding mentions.
+    """
 
     id: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     name: str = ""
     aliases: tuple[str, ...] = ()
+    misspellings: tuple[str, ...] = ()
+    inflections: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     website: str = ""
@@ -44,12 +51,23 @@ class BrandSettings(Section):
     country: str = Field("FR", pattern=r"^[A-Z]{2}$")
     timezone: str = "Europe/Paris"
 
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is no time zone; write it as Europe/Paris") from error
+        return value
+
     def brand(self) -> Brand:
         """The same as the domain's noun."""
         return Brand(
             id=self.id,
             name=self.name or None,
             aliases=self.aliases,
+            misspellings=self.misspellings,
+            inflections=self.inflections,
             products=self.products,
             accounts=self.accounts,
             website=self.website or None,
@@ -72,31 +90,32 @@ class WorkSettings(Section):
     lease_seconds: float = Field(120.0, gt=0, le=86400)
 
 
-class FilesSettings(Section):
-    """Files or folders of posts that `collect` reads again whenever they change."""
+class _Listeners(Section):
+    """`queries` are heard wherever a network can be searched; see `docs/listeners.md` for their language.
 
-    paths: tuple[str, ...] = ()
+    What the networks told is kept beside the posts drawn from it (`keep_raw`), as long as the posts are.
+    `verify_at_once` is how many stored posts a listener is asked for again in one run of `comply`.
+    """
 
+    queries: tuple[str, ...] = ()
+    keep_raw: bool = True
+    verify_at_once: int = Field(1000, ge=1, le=100_000)
 
-class MastodonInstance(Section):
-    """One server of the Mastodon kind. The token comes from the environment variable named here."""
-
-    base_url: str
-    token_env: str = ""
-    queries: tuple[str, ...] = ("public",)
-
-
-class MastodonSettings(Section):
-    """Mastodon and compatible servers. A query is `#hashtag`, `public`, or words to search for."""
-
-    instances: tuple[MastodonInstance, ...] = ()
-    timeout_seconds: float = Field(20.0, gt=0, le=300)
-    max_requests: int = Field(40, ge=1, le=10000)
+    def of(self, section: str) -> ListenerSettings:
+        """The table of one listener."""
+        table: ListenerSettings = getattr(self, section)
+        return table
 
 
-class ListenersSettings(Section):
-    files: FilesSettings = FilesSettings()
-    mastodon: MastodonSettings = MastodonSettings()
+def _with_every_listener() -> type[_Listeners]:
+    tables: dict[str, Any] = {kind.section: (kind.Settings, kind.Settings()) for kind in find_listeners().values()}
+    return create_model("ListenersSettings", __base__=_Listeners, __doc__=_Listeners.__doc__, **tables)
+
+
+if TYPE_CHECKING:
+    ListenersSettings = _Listeners
+else:
+    ListenersSettings = _with_every_listener()
 
 
 class ReadingSettings(Section):

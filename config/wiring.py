@@ -1,8 +1,7 @@
 """The one place that knows everybody: puts settings, database, models, listeners and channels together."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +13,9 @@ from config.settings import Settings
 from domain.brand import Brand
 from domain.case import Severity
 from domain.contact import ContactAction
-from domain.errors import Misconfigured
-from listeners.base import Budget, Listener
-from listeners.files import FileListener
-from listeners.mastodon import MastodonListener
+from domain.errors import Misconfigured, VigieError
+from listeners.base import Around, Source, find_listeners
+from listeners.query import Query, Vocabulary, parse_query
 from models.entities import find_entities
 from models.intents import load_intents
 from models.reader import Reader, load_reader
@@ -36,21 +34,12 @@ from storage.database import Database
 from storage.tables import MessageRow
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One query of one listener, for `collect`. `name` and `query` name its cursor."""
-
-    name: str
-    query: str
-    listener: Listener
-    budget: Budget
-
-
 class App:
     """Everything an entry point needs. Cheap to make: parts are put together when they are first asked for."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._listeners: dict[str, tuple[list[Source], dict[str, VigieError]]] = {}
 
     @cached_property
     def database(self) -> Database:
@@ -80,19 +69,51 @@ class App:
             raise Misconfigured(f"which brand? --brand is one of {', '.join(brands)}")
         return brands[brand_id]
 
-    def sources(self) -> Iterator[Source]:
-        """Every query of every listener that the settings name."""
-        for path in self.settings.listeners.files.paths:
-            yield Source("files", str(self.settings.path(path)), FileListener(), Budget(max_posts=10_000_000))
-        mastodon = self.settings.listeners.mastodon
-        for instance in mastodon.instances:
-            token = os.environ.get(instance.token_env) if instance.token_env else None
-            listener = MastodonListener(
-                instance.base_url, token, timeout_seconds=mastodon.timeout_seconds, clock=self.now
-            )
-            for query in instance.queries:
-                budget = Budget(max_requests=mastodon.max_requests)
-                yield Source(f"mastodon {instance.base_url}", query, listener, budget)
+    def sources(self, brand: Brand) -> Sequence[Source]:
+        """Every question of every listener that the settings name, for one brand; always in the same order."""
+        return self._listening(brand.id)[0]
+
+    def listener_problems(self, brand: Brand) -> Mapping[str, VigieError]:
+        """Listeners that cannot be made of their settings, by section; they hold up no other."""
+        return self._listening(brand.id)[1]
+
+    def _listening(self, brand_id: str) -> tuple[list[Source], dict[str, VigieError]]:
+        if brand_id not in self._listeners:
+            around = self.around(self.brand(brand_id))
+            found: list[Source] = []
+            problems: dict[str, VigieError] = {}
+            for kind in find_listeners().values():
+                try:
+                    found += kind.sources(self.settings.listeners.of(kind.section), around)
+                except VigieError as error:
+                    problems[kind.section] = error
+            self._listeners[brand_id] = (found, problems)
+        return self._listeners[brand_id]
+
+    def close(self) -> None:
+        """Let listeners' connections and the database go."""
+        for sources, _ in self._listeners.values():
+            for listener in {id(source.listener): source.listener for source in sources}.values():
+                listener.close()
+        self._listeners.clear()
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def around(self, brand: Brand) -> Around:
+        """What listeners are made with."""
+        vocabulary = Vocabulary(brand.spellings, brand.products)
+
+        def parse(text: str) -> Query:
+            return parse_query(text, vocabulary)
+
+        return Around(
+            brand=brand,
+            now=self.now,
+            secret=lambda name: os.environ.get(name) or None,
+            path=self.settings.path,
+            queries=tuple(parse(text) for text in self.settings.listeners.queries),
+            parse=parse,
+        )
 
     def intake_rules(self) -> IntakeRules:
         """What decides how posts become cases."""

@@ -13,16 +13,17 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from config.settings import Settings
-from console import case, health, messages, queue, reviews, signin, trends
+from console import case, health, hooks, listening, messages, queue, reviews, signin, trends
 from console.mask import local_path
 from console.security import Guard
+from console.throttle import Throttle
 from console.web import STATIC, PageError, SignInNeeded, go_to, make_web, plain_page, web_of
 from domain.errors import Misconfigured, Transient
 from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, reviews, messages, trends)
+PAGES = (signin, queue, case, reviews, messages, trends, listening)
 
 
 class HashedFiles(StaticFiles):
@@ -45,7 +46,9 @@ def create_app(database: Database, settings: Settings, now: Callable[[], datetim
         redirect_slashes=False,
     )
     app.state.web = make_web(database, settings, now)
+    app.state.hook_tries = Throttle()
     app.include_router(health.router)
+    app.include_router(hooks.router)
     for pages in PAGES:
         app.include_router(pages.router)
     app.mount("/static", HashedFiles(directory=STATIC), name="static")

@@ -6,7 +6,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from listeners.webhook.listener import PATH as HOOKS
+
 MAX_BODY = 64 * 1024
+MAX_DELIVERY = 1024 * 1024
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 # The one place that says what a page of the console may do. Nothing is allowed but what stands here.
@@ -46,21 +49,27 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        scope.setdefault("state", {})["refusal"] = refusal(scope["method"], headers)
-        await self._app(scope, _limited(receive, scope), _adding(self._headers, send))
+        headers, path = Headers(scope=scope), scope["path"]
+        scope.setdefault("state", {})["refusal"] = refusal(scope["method"], headers, path)
+        await self._app(scope, _limited(receive, scope, largest(path)), _adding(self._headers, send))
 
 
-def refusal(method: str, headers: Mapping[str, str]) -> int | None:
+def largest(path: str) -> int:
+    """The longest body, in bytes, that this address takes."""
+    return MAX_DELIVERY if path.startswith(HOOKS) else MAX_BODY
+
+
+def refusal(method: str, headers: Mapping[str, str], path: str = "/") -> int | None:
     """The status with which a request must be turned away, None if it may pass.
 
-    A request that changes something must come from a page of this very site: browsers say so by
+    A delivery from outside (`console/hooks.py`) is no form: it carries no cookie and shows its own signature.
+    Any other request that changes something must come from a page of this very site: browsers say so by
     `Sec-Fetch-Site` and `Origin` (OWASP, "Cross-Site Request Forgery Prevention"); one of them must be there.
     """
     length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
+    if not (length.isascii() and length.isdigit()) or int(length) > largest(path):
         return 413
-    if method in SAFE_METHODS:
+    if method in SAFE_METHODS or path.startswith(HOOKS):
         return None
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is None and origin is None:
@@ -77,15 +86,15 @@ def _same_host(origin: str, host: str | None) -> bool:
         return False
 
 
-def _limited(receive: Receive, scope: Scope) -> Receive:
-    """The body, cut off once it is longer than any form of ours, whatever its length header said."""
+def _limited(receive: Receive, scope: Scope, limit: int) -> Receive:
+    """The body, cut off once it is longer than it may be, whatever its length header said."""
     taken = 0
 
     async def limited() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > MAX_BODY:
+        if taken > limit:
             scope["state"]["refusal"] = 413
             return {"type": "http.request", "body": b"", "more_body": False}
         return message

@@ -14,12 +14,19 @@ class Brand:
     id: str = "default"
     name: str | None = None
     aliases: tuple[str, ...] = ()
+    misspellings: tuple[str, ...] = ()
+    inflections: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     website: str | None = None
     language: str = "fr"
     country: str = "FR"
     timezone: str = "Europe/Paris"
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """The names with every further form of them, for searching."""
+        return tuple(dict.fromkeys((*self.names, *self.inflections, *self.misspellings)))
 
     @property
     def names(self) -> tuple[str, ...]:

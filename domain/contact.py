@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
+from typing import Literal
 
 from domain.case import Severity
 from domain.customer import Consent
@@ -171,14 +172,23 @@ class NetworkPolicy:
 
     `match_grades` are the grades of proof that may join its authors to customers;
     `contact_grades` those that may lead to an automatic message; `addressed` says that every post there
-    speaks to the brand (a review page, its mailbox); `reply_in_place` that it may answer there.
+    speaks to the brand (a review page, its mailbox). `reply` says who may be answered there: nobody,
+    mentioned (who mentioned the brand), owner (everybody, by the owner of the page) or anyone.
+    `keep_days` is how long a post may be kept after its network last showed it, None without end;
+    `verify_hours` how soon a deletion must be followed, None where nothing can be asked.
     """
 
     name: str
     match_grades: frozenset[Grade]
     contact_grades: frozenset[Grade]
-    reply_in_place: bool = False
+    reply: Literal["nobody", "mentioned", "owner", "anyone"] = "nobody"
+    keep_days: float | None = 30.0
+    verify_hours: float | None = 24.0
     addressed: bool = False
     source: str = ""
     read_on: str = ""
     note: str = ""
+
+    def may_reply(self, spoken_to: bool) -> bool:
+        """Whether a post may be answered where it stands; `spoken_to` if it mentioned the brand."""
+        return self.reply in ("owner", "anyone") or (self.reply == "mentioned" and spoken_to)

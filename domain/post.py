@@ -50,35 +50,43 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """A post was created or edited."""
+    """A post was created or edited. `raw` is what the network told, from which its mapper draws the post again."""
 
     post: Post
+    raw: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A post is gone from its network. It may be heard before the post itself."""
+    """A post is gone from its network. It may be heard before the post itself.
+
+    `only_known` is for streams that tell of every deletion on a network, each after its post: one whose post
+    was never stored leaves no trace.
+    """
 
     network: str
     id: str
     at: datetime
+    only_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorGone:
-    """An account was deleted or suspended; its posts go with it."""
+    """An account was deleted or suspended; its posts go with it. `only_known` as for `Delete`."""
 
     network: str
     author_id: str
     at: datetime
+    only_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorChanged:
-    """An account has a new handle, name or bio; its id stays."""
+    """An account has a new handle, name or bio; its id stays. `only_known` as for `Delete`."""
 
     network: str
     author: Author
+    only_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class Batch:
     """What one step of a listener heard, and where it may go on once this is stored.
 
     `cursor_after` is None while a newest-first run is incomplete: the old cursor stays valid.
-    `cost` is in the network's own unit (requests, posts, money).
+    `cost` is in the unit of the listener's account (requests, quota units, money).
     """
 
     events: Sequence[Event]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -31,6 +31,8 @@ def _secret_block(name: str) -> str:
 class Outcome:
     """What a stage did: rows taken, made, left waiting and refused; `made` names what it made.
 
+    `a + b` is one step after the other of the same work; `a.beside(b)` two works.
+
     `retry_at` is when the rest may be tried again (UTC); `notes` are lines for the operator.
     """
 
@@ -52,6 +54,10 @@ class Outcome:
             retry_at=min(times, default=None),
             notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
         )
+
+    def beside(self, other: "Outcome") -> "Outcome":
+        """With the outcome of other work: what both left is left."""
+        return replace(self + other, left=self.left + other.left)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: times as ISO 8601."""

@@ -8,6 +8,7 @@ from prefect import Flow, flow
 from flows.base import Outcome, summary
 from flows.classify import classify
 from flows.collect import collect
+from flows.comply import comply
 from flows.contact import contact
 from flows.follow_up import follow_up, recover
 from flows.route import route
@@ -23,12 +24,15 @@ STAGES: dict[str, Flow[[], Outcome]] = {
 }
 
 
+BESIDE: dict[str, Flow[[], Outcome]] = {"comply": comply}  # on schedules of their own, and by name
+
+
 @flow(name="pipeline")
 def pipeline(stages: Sequence[str] = tuple(STAGES)) -> dict[str, Outcome]:
     """The named stages in the order of the pipeline. What a crash left is put right first."""
     recover()
     done: dict[str, Outcome] = {}
-    for name, stage in STAGES.items():
+    for name, stage in {**STAGES, **BESIDE}.items():
         if name in stages:
             log.info("%s …", name)
             done[name] = stage()

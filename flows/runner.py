@@ -27,7 +27,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from config.wiring import App
 from flows.base import Outcome
-from flows.pipeline import STAGES, log, pipeline
+from flows.pipeline import BESIDE, STAGES, log, pipeline
 from flows.server import LocalApi
 
 PREFECT_YAML = Path(__file__).parent.parent / "prefect.yaml"
@@ -127,7 +127,7 @@ def _entries() -> list[dict[str, Any]]:
 
 
 def _deployment(entry: dict[str, Any]) -> RunnerDeployment:
-    flows: dict[str, Flow[..., Any]] = {**STAGES, "pipeline": pipeline}
+    flows: dict[str, Flow[..., Any]] = {**STAGES, **BESIDE, "pipeline": pipeline}
     made = flows[entry["name"]].to_deployment(
         name=entry["name"],
         cron=[schedule["cron"] for schedule in entry["schedules"]],

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from domain.customer import Customer, Interaction, Order
 from domain.errors import BadInput
 from domain.post import Batch, Cursor, Delete, Rejected, Upsert
-from listeners.base import Budget, Known, Meter
+from listeners.base import Around, Budget, Known, ListenerSettings, Meter, Source
 from listeners.customers import (
     CUSTOMER_COLUMNS,
     CUSTOMER_REQUIRED,
@@ -139,6 +139,12 @@ def write_rejected(path: Path | str, rejected: Iterable[Rejected]) -> int:
     return file.count
 
 
+class FilesSettings(ListenerSettings):
+    """Files or folders of posts that `collect` reads again whenever they change."""
+
+    paths: tuple[str, ...] = ()
+
+
 class FileListener:
     """Posts from a file, or from every such file of a folder (the query is the path).
 
@@ -149,6 +155,21 @@ class FileListener:
 
     name: ClassVar[str] = "files"
     network: ClassVar[str] = NETWORK
+    section: ClassVar[str] = "files"
+    Settings: ClassVar[type[ListenerSettings]] = FilesSettings
+
+    @classmethod
+    def sources(cls, settings: FilesSettings, around: Around) -> Iterator[Source]:
+        """Every path."""
+        for path in settings.paths:
+            yield Source(cls.name, str(around.path(path)), cls(), Budget(max_posts=10_000_000), verifies=False)
+
+    def check(self) -> str:
+        """Nothing to ask."""
+        return "reads what is there"
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
     def pull(self, query: str, cursor: Cursor | None, budget: Budget) -> Iterator[Batch]:
         """Batches of `BATCH_ROWS` rows. Raises `BadInput`."""

@@ -1,11 +1,14 @@
 """Posts that come as HTML, as the plain text that a reader sees."""
 
 import re
+from html import unescape as html_unescape
 from html.parser import HTMLParser
 
 _BLOCKS = frozenset({"p", "div", "ul", "ol", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "table"})
 _LINES = frozenset({"br", "li", "tr", "hr"})
 _HIDDEN = frozenset({"script", "style", "head", "title", "template"})
+MOST_TAGS = 2000
+_ANY_TAG = re.compile(r"<[^<>]*>?")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _MANY_BREAKS = re.compile(r"\n{3,}")
 _BREAK_SPACE = re.compile(r" *\n *")
@@ -17,6 +20,8 @@ def plain_text(html: str) -> str:
     The address of a link that is written in other words follows it in brackets. Pictures give their
     alternative text, which is how some servers send custom emoji.
     """
+    if html.count("<") > MOST_TAGS:  # the parser's time grows with the square of unclosed tags
+        return html_unescape(_ANY_TAG.sub(" ", html)).strip()
     reader = _Reader()
     reader.feed(html)
     reader.close()

@@ -34,15 +34,16 @@ _BATCH_ROWS = 256
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row and where it stood. `raw` is what the file said, for the rejected rows."""
+    """A row and where it stood. `raw` is what the file said, for the rejected rows; None where it is no text."""
 
     line: int
     values: Mapping[str, Any]
-    raw: str
+    raw: str | None = None
 
     def rejected(self, reason: str) -> Rejected:
         """This row, kept with the reason why it did not go in."""
-        return Rejected(NETWORK, reason, self.raw[:RAW_LIMIT], self.line)
+        raw = json.dumps(self.values, default=str) if self.raw is None else self.raw
+        return Rejected(NETWORK, reason, raw[:RAW_LIMIT], self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,11 +395,22 @@ def _parquet_records(arrow: Any, file: Any) -> Iterator[Row | Rejected]:
     number = 0
     try:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-            for index in range(batch.num_rows):
-                number += 1
-                yield _parquet_row(batch, index, number)
+            yield from _parquet_batch(batch, number)
+            number += batch.num_rows
     except (arrow.ArrowException, OSError, ValueError) as error:
         yield Rejected(NETWORK, f"the file is damaged from here on: {_first_line(error)}", "", number + 1)
+
+
+def _parquet_batch(batch: Any, before: int) -> Iterator[Row | Rejected]:
+    """The rows of a batch, of which so many come before; one by one where a value of them cannot be read."""
+    names = batch.schema.names
+    try:
+        columns = [column.to_pylist() for column in batch.columns]
+    except (ValueError, OverflowError):
+        yield from (_parquet_row(batch, index, before + index + 1) for index in range(batch.num_rows))
+        return
+    for number, cells in enumerate(zip(*columns, strict=True), before + 1):
+        yield Row(number, dict(zip(names, cells, strict=True)))
 
 
 def _parquet_row(batch: Any, index: int, number: int) -> Row | Rejected:
@@ -406,7 +418,7 @@ def _parquet_row(batch: Any, index: int, number: int) -> Row | Rejected:
         values = {name: column[index].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     except (ValueError, OverflowError) as error:
         return Rejected(NETWORK, f"cannot be read: {_first_line(error)}", "", number)
-    return Row(number, values, json.dumps(values, default=str)[:RAW_LIMIT])
+    return Row(number, values)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. Its shape is the part of `requests.Response` that Mastodon.py uses."""
+    """A whole answer. Its shape is the part of `requests.Response` that the networks' clients use."""
 
     status_code: int
     content: bytes
@@ -48,8 +48,8 @@ class Answer:
             raise ValueError("nested too deeply") from None
 
 
-def fetch(client: httpx.Client, url: str, seconds: float, **options: Any) -> Answer:
-    """GET `url` within so many seconds, from the look-up of the name to the last byte. Raises `NoAnswer`.
+def fetch(client: httpx.Client, url: str, seconds: float, method: str = "GET", **options: Any) -> Answer:
+    """Ask for `url` within so many seconds, from the look-up of the name to the last byte. Raises `NoAnswer`.
 
     It runs in a thread of its own, which is left to end by itself when it overruns: nothing else bounds the
     look-up of a name, or headers that come byte by byte.
@@ -58,7 +58,7 @@ def fetch(client: httpx.Client, url: str, seconds: float, **options: Any) -> Ans
     results: queue.SimpleQueue[Answer | NoAnswer] = queue.SimpleQueue()
 
     def work() -> None:
-        results.put(_exchange(client, url, end, options))
+        results.put(_exchange(client, method, url, end, options))
 
     threading.Thread(target=work, daemon=True, name="listener-request").start()
     try:
@@ -70,17 +70,17 @@ def fetch(client: httpx.Client, url: str, seconds: float, **options: Any) -> Ans
     return result
 
 
-def _exchange(client: httpx.Client, url: str, end: float, options: dict[str, Any]) -> Answer | NoAnswer:
+def _exchange(client: httpx.Client, method: str, url: str, end: float, options: dict[str, Any]) -> Answer | NoAnswer:
     left = max(end - time.monotonic(), _GRACE_SECONDS)
     try:
-        with client.stream("GET", url, timeout=left, follow_redirects=False, **options) as response:
+        with client.stream(method, url, timeout=left, follow_redirects=False, **options) as response:
             body = _body(response, end)
             return Answer(response.status_code, body, response.headers, response.reason_phrase)
     except NoAnswer as error:
         return error
     except httpx.TimeoutException:
         return NoAnswer("did not answer in time")
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, RuntimeError, ValueError) as error:
         return NoAnswer(f"broke off ({type(error).__name__})")
 
 

@@ -125,7 +125,7 @@ def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: date
         active_thread=_running_thread(past),
         network=case.network,
         addressed_brand=case.addressed_brand,
-        public_reply_possible=network.reply_in_place,
+        public_reply_possible=network.may_reply(case.addressed_brand),
         person_in_charge=case.assignee is not None,
     )
     return Situation(facts, _recipient(session, case), past, now)

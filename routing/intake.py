@@ -22,13 +22,23 @@ from routing.crm import keyring
 from routing.matching.matcher import Matcher, MatchRules, speaker_of
 from routing.matching.quoted import IDENTIFIER_KINDS
 from routing.priority import Deadlines, Signals, priority, severity_of
+from routing.replies import answered_messages, is_recipient, join_reply
 from storage import cases, matches
 from storage.brands import lock_brand
+from storage.copies import SHORTEST, group_copies
 from storage.quotes import forget_quotes
 from storage.readings import Read, posts_by_thread
-from storage.tables import AuthorRow, CasePostRow, CaseRow, CustomerRow, MatchRow, PostRow, QuoteRow, ReadingRow
-
-COPY_LENGTH = 40  # two people may well write the same short sentence
+from storage.tables import (
+    AuthorRow,
+    CasePostRow,
+    CaseRow,
+    CustomerRow,
+    MatchRow,
+    MessageRow,
+    PostRow,
+    QuoteRow,
+    ReadingRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ def route_batch(session: Session, brand: Brand, rules: IntakeRules, limit: int, 
     )
     posts = list(session.scalars(waiting))
     threads = posts_by_thread(session, brand.id, {(post.network, post.thread) for post in posts})
+    group_copies(session, brand.id, _ungrouped(threads.values()))
     intake = _Intake(session, brand, rules, now)
     intake.load_authors(read for thread in threads.values() for read in thread)
     done = Routed()
@@ -78,6 +89,11 @@ def route_batch(session: Session, brand: Brand, rules: IntakeRules, limit: int, 
     again = update(PostRow).where(PostRow.id.in_(intake.again), PostRow.stage == "routed")
     session.execute(again.values(stage="read"))
     return done + Routed(posts=len(posts))
+
+
+def _ungrouped(threads: Iterable[Sequence[Read]]) -> list[PostRow]:
+    found = (post for thread in threads for post, reading in thread if reading.unhappy and not post.is_repost)
+    return [post for post in found if post.copy_group is None]
 
 
 def reopen_matches(session: Session, brand_id: str) -> int:
@@ -127,18 +143,29 @@ class _Intake:
     def thread(self, network: str, read: Sequence[Read]) -> Routed:
         """Route a whole conversation, one author after the other."""
         authors = {post.author_id: self._author(post) for post, _ in read}
-        groups: dict[str, list[Read]] = {}
-        for post, reading in read:
-            groups.setdefault(author_subject(post), []).append((post, reading))
         ours = {id_ for id_, author in authors.items() if author and self._brand.owns(network, author.handle)}
         self.again |= forget_quotes(self._session, [post.id for post, _ in read if post.author_id in ours])
         page = self._rules.networks(network).addressed
         settle_about(self._session, self._brand.id, read, self._rules.about_brand, ours=page, spoken_to=bool(ours))
+        others = [found for found in read if found[0].author_id not in ours]
+        answers = answered_messages(self._session, self._brand.id, [post for post, _ in others]) if page else {}
+        groups: dict[str, list[Read]] = {}
         done = Routed()
+        for post, reading in others:
+            if post.id in answers:
+                done += self._answer(post, authors[post.author_id], answers[post.id])
+            else:
+                groups.setdefault(author_subject(post), []).append((post, reading))
         for group in groups.values():
-            if group[0][0].author_id not in ours:
-                done += self._group(group, authors[group[0][0].author_id])
+            done += self._group(group, authors[group[0][0].author_id])
         return done
+
+    def _answer(self, post: PostRow, author: AuthorRow | None, message: MessageRow) -> Routed:
+        """What answers a message of ours belongs to its case; what its recipient repeats casts no doubt on him."""
+        if is_recipient(author, message):
+            self.again |= forget_quotes(self._session, [post.id])
+        self._forget_match(post)
+        return Routed(joined=int(join_reply(self._session, post, author, message, self._now)))
 
     def _author(self, post: PostRow) -> AuthorRow | None:
         return None if post.author_id is None else self._authors[post.author_id]
@@ -150,7 +177,7 @@ class _Intake:
             if post.is_repost:
                 done += self._copy(post, self._original_of_repost(post))
         own = [(post, reading) for post, reading in group if not post.is_repost]
-        complaints = [found for found in own if self._is_complaint(found[1])]
+        complaints = [found for found in own if self._is_complaint(*found)]
         if not complaints:
             return done
         ids = {post.id for post, _ in group}
@@ -165,8 +192,9 @@ class _Intake:
             done += self._copy(post, twins.get(post.id, first))
         return done
 
-    def _is_complaint(self, reading: ReadingRow) -> bool:
-        return reading.about_brand >= self._rules.about_brand and reading.unhappy
+    def _is_complaint(self, post: PostRow, reading: ReadingRow) -> bool:
+        by_program = post.attributes.get("automatic") is True
+        return reading.about_brand >= self._rules.about_brand and reading.unhappy and not by_program
 
     def _original_of_repost(self, post: PostRow) -> PostRow | None:
         here = select(PostRow).where(PostRow.brand_id == post.brand_id, PostRow.deleted_at.is_(None))
@@ -179,8 +207,8 @@ class _Intake:
         return self._session.scalars(first).one_or_none()
 
     def _earlier_twin(self, post: PostRow, group: Collection[int]) -> PostRow | None:
-        """The first complaint of another thread or author that said the same, word for word, and has a case."""
-        if len(post.text or "") < COPY_LENGTH:
+        """The first complaint of another thread or author that said nearly the same, and has a case."""
+        if len(post.text or "") < SHORTEST:
             return None
         for twin in self._twins(post):
             if twin.id in group:
@@ -190,7 +218,7 @@ class _Intake:
         return None
 
     def _twins(self, post: PostRow) -> Iterable[PostRow]:
-        """Everybody's complaints in the words of this post, itself included, oldest first."""
+        """Everybody's complaints in nearly the words of this post, itself included, oldest first."""
         reading = (ReadingRow.post_id == PostRow.id) & (ReadingRow.version == PostRow.version)
         query = (
             select(PostRow, AuthorRow.handle)
@@ -198,7 +226,7 @@ class _Intake:
             .outerjoin(AuthorRow, AuthorRow.id == PostRow.author_id)
             .where(
                 PostRow.brand_id == post.brand_id,
-                PostRow.content_hash == post.content_hash,
+                PostRow.copy_group == post.copy_group,
                 PostRow.is_repost.is_(False),
                 PostRow.stage.in_(("read", "routed")),
                 ReadingRow.unhappy,
@@ -305,7 +333,7 @@ class _Intake:
         others = (
             select(CasePostRow.id)
             .join(PostRow, PostRow.id == CasePostRow.post_id)
-            .where(CasePostRow.case_id == case.id, CasePostRow.role != "copy", PostRow.deleted_at.is_(None))
+            .where(CasePostRow.case_id == case.id, CasePostRow.role == "complaint", PostRow.deleted_at.is_(None))
             .where(another | (PostRow.author_id.is_(None) & (PostRow.id != lead.id)))
         )
         return self._session.scalar(others.limit(1)) is None
@@ -378,7 +406,7 @@ class _Intake:
         """Reposts and copies that were routed before this case was there come home with their next routing."""
         ids = {post.id for post, _ in own}
         for post, _ in complaints:
-            if len(post.text or "") >= COPY_LENGTH:
+            if len(post.text or "") >= SHORTEST:
                 twins = [twin.id for twin in self._twins(post)]
                 self._call(case, set(twins[twins.index(post.id) :] if post.id in twins else ()) - ids)
         self._call_reposts(case, [post for post, _ in own])

@@ -13,6 +13,7 @@ from domain.post import AuthorGone, Delete, Event
 from storage import audit
 from storage.brands import crm_changed, lock_brand
 from storage.customers import find_customer
+from storage.fresh import unpacked
 from storage.posts import store_events
 from storage.tables import (
     AuthorRow,
@@ -33,6 +34,7 @@ from storage.tables import (
     OrderRow,
     PostRow,
     PreferenceRow,
+    RawPostRow,
     ReadingRow,
     ReceiptRow,
     SurveyRow,
@@ -78,7 +80,8 @@ def everything_of(
         "audit": audit.of_subject(session, brand_id, subject),
     }
     audit.record(session, brand_id, actor, f"customer {action}", subject, now)
-    return {"customer": _plain(customer)} | {name: [_plain(row) for row in rows] for name, rows in held.items()}
+    told = {name: [_plain(row) for row in rows] for name, rows in held.items()}
+    return {"customer": _plain(customer)} | told | {"raw_posts": _raw(session, [post.id for post in posts])}
 
 
 def erase_customer(
@@ -196,6 +199,12 @@ def _all(session: Session, table: type[Any], *conditions: Any) -> Sequence[Any]:
 
 def _delete(session: Session, table: type[Any], condition: Any) -> int:
     return int(session.execute(delete(table).where(condition)).rowcount)  # type: ignore[attr-defined]
+
+
+def _raw(session: Session, post_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """What the networks told of these posts."""
+    rows = session.scalars(select(RawPostRow).where(RawPostRow.post_id.in_(post_ids)).order_by(RawPostRow.post_id))
+    return [{"post_id": row.post_id, "told": unpacked(row.payload)} for row in rows]
 
 
 def _plain(row: Base) -> dict[str, Any]:

@@ -4,15 +4,17 @@ Times are UTC. Keys named `id` are ours; `native_id`, `customer_id`, `order_id` 
 A post's way: `stage` heard ─▶ read ─▶ routed, back to heard by an edit, to gone by a deletion.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Date,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Text,
@@ -88,7 +90,11 @@ class AuthorRow(Branded, Base):
 
 
 class PostRow(Branded, Leased, Base):
-    """A post, or the tombstone of one: deleted posts keep no text."""
+    """A post, or the tombstone of one: deleted posts keep no text.
+
+    `listener` heard it first (none for imported files); `verified_at` is when its network last showed it;
+    `copy_group` is shared by posts that say nearly the same.
+    """
 
     __tablename__ = "posts"
     __table_args__ = (
@@ -102,6 +108,8 @@ class PostRow(Branded, Leased, Base):
         Index("ix_posts_content", "brand_id", "content_hash"),
         Index("ix_posts_created", "brand_id", "created_at"),
         Index("ix_posts_repost_of", "brand_id", "network", "repost_of"),
+        Index("ix_posts_copy_group", "brand_id", "copy_group"),
+        Index("ix_posts_verified", "brand_id", "listener", "verified_at"),
     )
     network: Mapped[str] = mapped_column(String(40))
     native_id: Mapped[str] = mapped_column(String(500))
@@ -127,6 +135,27 @@ class PostRow(Branded, Leased, Base):
     stage: Mapped[str] = mapped_column(String(10), default="heard")
     crm_version: Mapped[int] = mapped_column(default=-1)
     failed: Mapped[str | None] = mapped_column(Text)
+    copy_group: Mapped[str | None] = mapped_column(String(64))
+    listener: Mapped[str | None] = mapped_column(String(80))
+    verified_at: Mapped[datetime | None]
+
+
+class RawPostRow(Base):
+    """What its network told of a post, as compressed JSON, from which a mended mapper draws it again."""
+
+    __tablename__ = "raw_posts"
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), primary_key=True)
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class CopyBandRow(Base):
+    """A piece of a complaint's MinHash signature; two texts that share one may be near copies."""
+
+    __tablename__ = "copy_bands"
+    __table_args__ = (Index("ix_copy_bands_band", "band"),)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    band: Mapped[int] = mapped_column(BigInteger)
 
 
 class PostVersionRow(Branded, Base):
@@ -595,6 +624,30 @@ class CursorRow(Branded, Base):
     moved_at: Mapped[datetime]
     retry_at: Mapped[datetime | None]
     paused: Mapped[str | None] = mapped_column(Text)
+
+
+class GapRow(Branded, Base):
+    """A time of which a listener knows that it missed something."""
+
+    __tablename__ = "gaps"
+    __table_args__ = (UniqueConstraint("brand_id", "listener", "query", "since", "until"),)
+    network: Mapped[str] = mapped_column(String(40))
+    listener: Mapped[str] = mapped_column(String(80))
+    query: Mapped[str] = mapped_column(String(600))
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class SpendingRow(Base):
+    """What a listener's account has taken on one UTC day: posts, and cost in the unit of the account."""
+
+    __tablename__ = "spending"
+    account: Mapped[str] = mapped_column(String(200), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    posts: Mapped[int] = mapped_column(default=0)
+    cost: Mapped[float] = mapped_column(default=0.0)
 
 
 class QuarantineRow(Branded, Base):

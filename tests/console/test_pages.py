@@ -18,7 +18,16 @@ from tests.console import factories
 from tests.console.harness import Console, Fill, make_console
 
 HOSTILE = '<script>alert(1)</script> =HYPERLINK("http://evil.example") \u202egnp.exe <img src=x onerror=alert(2)>'
-PAGES = ("/", "/reviews", "/messages", "/trends", "/trends?days=90", "/?view=resolved", "/?view=review&q=colis")
+PAGES = (
+    "/",
+    "/reviews",
+    "/messages",
+    "/trends",
+    "/trends?days=90",
+    "/listening",
+    "/?view=resolved",
+    "/?view=review&q=colis",
+)
 
 
 def whole_case(session: Session, **changes: Any) -> CaseRow:

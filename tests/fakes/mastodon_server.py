@@ -4,73 +4,53 @@ with MastodonServer() as server:
     server.post("1", "<p>hello</p>")
     server.faults.append(Fault(status=503))
     MastodonListener(server.base_url)
+    server.tell("update", status)  # to everybody who listens to a stream
 """
 
 import json
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import queue
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Self
+
+from tests.fakes.server import FakeServer, Fault, Reply, Request, _Handler
+
+__all__ = ["Fault", "MastodonServer"]
 
 START = datetime(2026, 11, 2, 10, tzinfo=UTC)
 
 
-@dataclass
-class Fault:
-    """What the next answer does instead of being right; `change` edits the right body."""
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    change: Callable[[bytes], bytes] | None = None
-    delay_seconds: float = 0.0
-    drip_seconds: float = 0.0
-    drip_headers: bool = False
-
-
-class MastodonServer:
-    """Statuses live in `statuses`, newest last. Every request is kept in `requests`."""
+class MastodonServer(FakeServer):
+    """Statuses live in `statuses`, newest last. `streams` are the open streams; a server without them has None."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.statuses: list[dict[str, Any]] = []
         self.deleted: set[str] = set()
-        self.faults: list[Fault] = []
-        self.every: Fault | None = None
-        self.requests: list[tuple[str, dict[str, str], str | None]] = []
         self.link_header = True
         self.ignores_paging = False
         self.tokens: set[str] | None = None
         self.page_limit = 40
+        self.instance: dict[str, Any] = {"domain": "home.example", "configuration": {"urls": {}}}
+        self.account_scope = True
+        self.streams: list[_Stream] | None = []
+        self.stream_type = "text/event-stream"
         self._posted = 0
-        self._stop = threading.Event()
 
-    def __enter__(self) -> "MastodonServer":
-        handler = type("Handler", (_Handler,), {"fake": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.01), daemon=True)
-        self._thread.start()
+    def __enter__(self) -> Self:
+        super().__enter__()
+        answering: Any = self._server.RequestHandlerClass
+        self._server.RequestHandlerClass = type("Handler", (_StreamingHandler, answering), {})
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def tell(self, name: str, payload: Any) -> None:
+        """An event for every open stream; a text is sent as it is."""
+        data = payload if isinstance(payload, str) else json.dumps(payload)
+        self.send(f"event: {name}\ndata: {data}\n\n".encode())
 
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+    def send(self, sent: bytes | None) -> None:
+        """Bytes for every open stream, of which each sees its end with None."""
+        for stream in self.streams or []:
+            stream.put(sent)
 
     def post(self, id_: str, content: str = "", **changes: Any) -> dict[str, Any]:
         """A new status, a minute after the last one; unknown fields of later versions included."""
@@ -126,15 +106,27 @@ class MastodonServer:
 
     # --- answers -------------------------------------------------------------------------------
 
-    def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+    def answer(self, request: Request) -> Reply:
+        if self.tokens is not None and (request.token or "").removeprefix("Bearer ") not in self.tokens:
+            return Reply({"error": "The access token was revoked"}, 401)
+        status, body, headers = self._answer(request.path, request.query)
+        return Reply(body, status, headers)
+
+    def _answer(self, path: str, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
         if path.startswith("/api/v1/timelines/"):
             return self._timeline(path, query)
         if path == "/api/v2/search":
             return self._search(query)
         if path.startswith("/api/v1/statuses/"):
             return self._status(path.rpartition("/")[2])
-        if path == "/api/v1/instance":
-            return 200, {"uri": self.host, "version": "4.5.1", "urls": {}}, {}
+        if path.rstrip("/") in ("/api/v1/instance", "/api/v2/instance"):
+            return 200, self.instance, {}
+        if path == "/api/v1/accounts/verify_credentials" and self.account_scope:
+            return 200, self.account(acct="brand"), {}
+        if path == "/api/v1/accounts/verify_credentials":
+            return 403, {"error": "This action is outside the authorized scopes"}, {}
+        if path == "/api/v1/apps/verify_credentials":
+            return 200, {"name": "vigie", "website": None}, {}
         return 404, {"error": "Record not found"}, {}
 
     def _timeline(self, path: str, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
@@ -168,52 +160,61 @@ class MastodonServer:
         return 404, {"error": "Record not found"}, {}
 
 
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left before the answer is what the tests want."""
+class _Stream(queue.SimpleQueue[bytes | None]):
+    """What one listener to a stream is told; `left` once it went away."""
+
+    left = False
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _StreamingHandler(_Handler):
+    """Streams as chunks, everything else as before."""
+
     fake: MastodonServer
-    protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        token = self.headers.get("Authorization")
-        self.fake.requests.append((parts.path, query, token))
-        fault = self.fake.faults.pop(0) if self.fake.faults else self.fake.every or Fault()
-        status, answer, headers = self.fake.answer(parts.path, query)
-        if self.fake.tokens is not None and (token or "").removeprefix("Bearer ") not in self.fake.tokens:
-            status, answer = 401, {"error": "The access token was revoked"}
-        body = json.dumps(answer).encode()
-        body = fault.change(body) if fault.change else body
-        body = body if fault.body is None else fault.body
-        self._send(fault, status if fault.status == 200 else fault.status, body, {**headers, **fault.headers})
-
-    def _send(self, fault: Fault, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.fake._stop.wait(fault.delay_seconds)
-        head = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-        start = f"HTTP/1.1 {status} Said\r\n{lines}\r\n".encode()
-        try:
-            if fault.drip_headers:
-                self._drip(start, fault.drip_seconds)
-            else:
-                self.wfile.write(start)
-            self._drip(body, 0 if fault.drip_headers else fault.drip_seconds)
-        except OSError:
-            self.close_connection = True
-
-    def _drip(self, data: bytes, seconds: float) -> None:
-        if not seconds:
-            self.wfile.write(data)
+    def do_GET(self) -> None:  # noqa: N802  the name is http.server's
+        path = self.path.partition("?")[0]
+        if not path.startswith("/api/v1/streaming/") or self.fake.streams is None:
+            super().do_GET()
             return
-        for index in range(len(data)):
-            if self.fake._stop.wait(seconds):
-                return
-            self.wfile.write(data[index : index + 1])
-            self.wfile.flush()
+        request = Request("GET", self.path, {}, {name.lower(): value for name, value in self.headers.items()})
+        self.fake.requests.append(request)
+        fault, right = self.fake.fault_for(request), self.fake.answer(request)
+        status = right.status if right.status == 401 else fault.status
+        if status != 200 or fault.delay_seconds:
+            self._send(fault, status, b"{}", fault.headers)
+            return
+        self.close_connection = True
+        stream = _Stream()
+        self.fake.streams.append(stream)
+        self._stream(stream)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name is http.server's
-        """Quiet."""
+    def _stream(self, stream: _Stream) -> None:
+        head = f"Content-Type: {self.fake.stream_type}\r\nTransfer-Encoding: chunked\r\n"
+        self.wfile.write(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode())
+        self._chunk(b":)\n")
+        try:
+            while not self.fake._stop.is_set():
+                try:
+                    sent = stream.get(timeout=0.02)
+                except queue.Empty:
+                    self._still_there()
+                    continue
+                if sent is None:
+                    return
+                self._chunk(sent)
+        except OSError:
+            stream.left = True
+
+    def _still_there(self) -> None:
+        self.connection.setblocking(False)
+        try:
+            if self.connection.recv(1) == b"":
+                raise ConnectionResetError
+        except BlockingIOError:
+            pass
+        finally:
+            self.connection.setblocking(True)
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()

@@ -18,8 +18,9 @@ from routing.crm import import_customers, import_orders
 from routing.preview import match_posts
 
 DEMO = Path(__file__).parents[2] / "demo"
-# Measured: 64 by a declared account, 47 by what the posts quote.
-AT_LEAST = {Grade.DECLARED: 63, Grade.STATED: 47}
+# Measured: 63 by a declared account, 40 by what the posts quote; 7 more on Reddit, whose terms let nobody use that.
+AT_LEAST = {Grade.DECLARED: 63, Grade.STATED: 40}
+ONLY_DECLARED = ("x", "reddit")
 
 Key = tuple[str, str]
 
@@ -74,8 +75,9 @@ def test_who_can_be_proven_is_found(decisions: dict[Key, MatchDecision]) -> None
 
 
 def test_where_only_a_declared_account_may_be_joined_nothing_else_is(decisions: dict[Key, MatchDecision]) -> None:
-    grades = {decision.grade for (network, _), decision in decisions.items() if network == "x"}
-    assert grades <= {Grade.DECLARED, Grade.NONE}
+    for name in ONLY_DECLARED:
+        grades = {decision.grade for (network, _), decision in decisions.items() if network == name}
+        assert grades <= {Grade.DECLARED, Grade.NONE}, name
 
 
 def test_every_link_is_explained(decisions: dict[Key, MatchDecision]) -> None:

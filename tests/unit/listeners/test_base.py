@@ -29,7 +29,7 @@ def extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_listener_file_is_found_by_being_there(extra: Path) -> None:
     (extra / "pigeons.py").write_text("class Pigeons:\n    network = 'pigeon'\nLISTENER = Pigeons\n")
-    assert set(find_listeners()) == {"file", "mastodon", "pigeon"}
+    assert set(find_listeners()) >= {"file", "mastodon", "pigeon"}
 
 
 def test_a_listener_file_that_cannot_be_imported_is_named(extra: Path) -> None:
@@ -100,3 +100,8 @@ SHORTENED = (
 )
 def test_html_as_a_reader_sees_it(html: str, text: str) -> None:
     assert plain_text(html) == text
+
+
+@pytest.mark.parametrize("piece", ["<!--", '<a x="', "<b", "<![CDATA[", "<p>"])
+def test_hostile_html_is_read_without_a_parser_that_never_ends(piece: str) -> None:
+    assert plain_text("avant " + piece * (200_000 // len(piece))).startswith("avant")

@@ -168,7 +168,7 @@ def test_what_is_no_such_file_is_refused_whole(name: str, data: bytes, says: str
 
 
 @pytest.mark.parametrize("name", ["posts.jsonl.gz", "posts.csv.gz", "posts.parquet.gz"])
-@pytest.mark.parametrize("data", [b"", b"\x1f\x8b", gzip.compress(b"x" * 100)[:12], b"plain text"])
+@pytest.mark.parametrize("data", [b"", b"\x1f\x8b", gzip.compress(b"x" * 100, mtime=0)[:12], b"plain text"])
 def test_a_compressed_file_cut_at_its_start_is_refused(name: str, data: bytes, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(data)

@@ -1,16 +1,23 @@
 """What a Mastodon status says, and what the listener asks."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domain.errors import BadInput, Misconfigured, Transient
+from domain.brand import Brand
+from domain.errors import BadInput, Misconfigured, Permanent, Transient
 from domain.post import Post, Upsert
-from listeners.base import Budget, Known
-from listeners.mastodon import MastodonListener
-from listeners.mastodon_status import Page
+from listeners.base import Around, Budget, Known, Source
+from listeners.mastodon.listener import MastodonInstance, MastodonListener, MastodonSettings
+from listeners.mastodon.query import questions
+from listeners.mastodon.status import Statuses, remap
+from listeners.mastodon.stream import streaming_address
+from listeners.query import parse_query
+from listeners.values import BadRow
 from tests.fakes.mastodon_server import Fault, MastodonServer
 
 NOW = datetime(2026, 11, 4, tzinfo=UTC)
@@ -22,7 +29,7 @@ def status(id_: str = "1", **changes: Any) -> dict[str, Any]:
 
 
 def posts(*statuses: Any) -> list[Post]:
-    page = Page(list(statuses), HOST, {})
+    page = Statuses(list(statuses), HOST, {})
     assert page.rejected == []
     return [event.post for event in page.events]
 
@@ -42,7 +49,7 @@ def listener(server: MastodonServer) -> Iterator[MastodonListener]:
 
 def test_a_post_is_known_by_its_uri_which_is_the_same_on_every_server() -> None:
     [here] = posts(status("1"))
-    [there] = [e.post for e in Page([status("998", uri=here.id)], "other.example", {}).events]
+    [there] = [e.post for e in Statuses([status("998", uri=here.id)], "other.example", {}).events]
     assert here.id == there.id == "https://home.example/users/alice/statuses/1"
     assert there.attributes["instance_id"] == "998"
     assert there.attributes["instance"] == "other.example"
@@ -113,7 +120,7 @@ def test_what_is_not_public_is_not_heard() -> None:
     ],
 )
 def test_a_bad_status_is_rejected_alone(changes: dict[str, Any], reason: str) -> None:
-    page = Page([status("1"), {**status("2"), **changes}, status("3")], HOST, {})
+    page = Statuses([status("1"), {**status("2"), **changes}, status("3")], HOST, {})
     assert len(page.events) == 2
     assert reason in page.rejected[0].reason
     assert page.rejected[0].raw.startswith("{")
@@ -121,7 +128,7 @@ def test_a_bad_status_is_rejected_alone(changes: dict[str, Any], reason: str) ->
 
 @pytest.mark.parametrize("odd", [None, 1, "text", [], {}])
 def test_what_is_no_status_at_all_is_rejected_alone(odd: Any) -> None:
-    page = Page([odd, status("1")], HOST, {})
+    page = Statuses([odd, status("1")], HOST, {})
     assert len(page.events) == len(page.rejected) == 1
 
 
@@ -142,7 +149,8 @@ def test_a_query_asks_the_right_question(
     server: MastodonServer, listener: MastodonListener, query: str, path: str, parameters: dict[str, str]
 ) -> None:
     pull(listener, query)
-    assert server.requests[0] == (path, parameters, None)
+    [asked] = server.requests
+    assert (asked.path, asked.query, asked.token) == (path, parameters, None)
 
 
 def test_an_empty_query_a_bad_address_and_a_bad_token_are_refused(listener: MastodonListener) -> None:
@@ -211,8 +219,193 @@ def test_posts_of_other_servers_are_left_to_their_listeners(server: MastodonServ
 def test_the_token_is_sent_and_a_redirection_is_not_followed(server: MastodonServer) -> None:
     trusted = MastodonListener(server.base_url, "t0ken")
     pull(trusted, "public")
-    assert server.requests[0][2] == "Bearer t0ken"
+    assert server.requests[0].token == "Bearer t0ken"
     server.every = Fault(status=302, headers={"Location": "http://127.0.0.1:1/steal"})
     with pytest.raises(Exception, match="has moved"):
         pull(trusted, "public")
+    trusted.close()
+
+
+# --- what the author wishes, what is kept -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("account", "attributes"),
+    [
+        ({"indexable": False, "noindex": True, "bot": True}, {"indexable": False, "noindex": True, "bot": True}),
+        ({"note": '<p>Je lis <a href="https://x.example">#<span>NoBot</span></a></p>'}, {"nobot": True}),
+        ({"indexable": True, "noindex": None, "bot": False}, {}),
+        ({"indexable": "perhaps", "note": None}, {}),
+    ],
+)
+def test_what_the_author_wishes_about_machines_is_kept(account: dict[str, Any], attributes: dict[str, Any]) -> None:
+    [post] = posts(status(account=MastodonServer.account(**account)))
+    kept = {"indexable", "noindex", "bot", "nobot"} & set(post.attributes)
+    assert {name: post.attributes[name] for name in kept} == attributes
+
+
+def test_what_was_told_gives_the_same_posts_again_with_their_threads_and_originals() -> None:
+    page = [
+        status("3", in_reply_to_id="2"),
+        status("2", in_reply_to_id="1"),
+        status("1"),
+        status("4", in_reply_to_id="99"),
+    ]
+    page.append(status("6", reblog=status("5"), uri="https://b.example/activity/6"))
+    events = Statuses(page, HOST, {}).events
+    assert len(events) == 6
+    for event in events:
+        assert remap(json.loads(json.dumps(event.raw))) == event.post
+
+
+@pytest.mark.parametrize(
+    "raw", [{}, {"status": 1, "host": HOST}, {"status": {}, "host": ""}, {"status": {}, "host": HOST}]
+)
+def test_what_is_nothing_of_this_network_is_no_post(raw: dict[str, Any]) -> None:
+    with pytest.raises(BadRow):
+        remap(raw)
+
+
+@pytest.mark.parametrize("bad", ["https://x.example/\x00", "\ud83d", 1.5, ["1"]])
+def test_an_id_that_no_database_takes_reaches_none(bad: Any) -> None:
+    page = Statuses([status("2", in_reply_to_id="1"), status("1", uri=bad), status("3", in_reply_to_id=bad)], HOST, {})
+    assert [event.post.reply_to for event in page.events] == [f"{HOST}:1", None]
+    assert len(page.rejected) == 1
+
+
+# --- what is asked -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("colis perdu", ["colis perdu"]),
+        ("colis OR livraison", ["colis", "livraison"]),
+        ('"pas reçu" -merci NOT "bonne journée"', ['"pas reçu" -"merci" -"bonne journée"']),
+        ("#colis", ["#colis"]),
+        ("#colis lang:fr NOT merci", ["#colis"]),
+        ("#colis perdu", ["#colis perdu"]),
+        ("@hirondelle perdu", ["hirondelle perdu"]),
+        ("colis lang:fr", ["colis language:fr"]),
+        ("colis from:@lea@home.example", ["colis from:lea@home.example"]),
+        ("colis from:@lea", ["colis"]),
+        ("colis has:link to:@hirondelle min_followers:10", ["colis"]),
+        ("colis NEAR/5 perdu", ["colis perdu"]),
+        ("livr* colis", ["colis"]),
+        ("livr*", ["public"]),
+        ("lang:fr", ["public"]),
+        ("public", ['"public"']),
+        ("colis-privé", ['"colis-privé"']),
+        ("colis network:x", []),
+        ("colis NOT network:mastodon", []),
+        ("colis network:mastodon", ["colis"]),
+    ],
+)
+def test_a_query_is_asked_as_far_as_the_server_understands_it(query: str, asked: list[str]) -> None:
+    assert list(questions([parse_query(query)])) == asked
+
+
+def test_two_queries_that_ask_the_same_are_asked_once_and_both_are_wanted() -> None:
+    one, two = parse_query("colis has:link"), parse_query("colis min_followers:5")
+    [(words, wanted)] = questions([one, two]).items()
+    assert words == "colis"
+    assert [wanted.matches(post) for post in posts(status(content="<p>colis</p>"))] == [True]
+    assert not wanted.matches(posts(status(content="<p>rien</p>"))[0])
+
+
+def sources(instance: MastodonInstance, *queries: str, **secrets: str) -> list[Source]:
+    around = Around(
+        brand=Brand("hirondelle", "Hirondelle"),
+        now=lambda: NOW,
+        secret=secrets.get,
+        path=Path,
+        queries=tuple(map(parse_query, queries)),
+        parse=parse_query,
+    )
+    made = list(MastodonListener.sources(MastodonSettings(instances=(instance,)), around))
+    for source in made:
+        source.listener.close()
+    return made
+
+
+def test_nothing_is_asked_until_a_server_is_named() -> None:
+    assert list(MastodonListener.sources(MastodonSettings(), None)) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("own", "general", "asked"),
+    [
+        ((), (), [("public", None)]),
+        ((), ("colis",), [("colis", "colis")]),
+        (("#hirondelle", "public:local"), ("colis",), [("#hirondelle", None), ("public:local", None)]),
+        (("#colis", "#colis lang:fr", "perdu"), ("x",), [("#colis", None), ("perdu", "perdu")]),
+    ],
+)
+def test_a_server_is_asked_its_own_queries_or_those_for_everywhere(
+    own: tuple[str, ...], general: tuple[str, ...], asked: list[tuple[str, str | None]]
+) -> None:
+    made = sources(MastodonInstance(base_url="https://a.example", queries=own), *general)
+    assert [(source.query, source.wanted and source.wanted.text.strip("()")) for source in made] == asked
+    assert not any(source.live for source in made)
+
+
+def test_streams_are_live_and_one_of_everything_is_held_against_the_queries() -> None:
+    instance = MastodonInstance(base_url="https://a.example", queries=("#b",), streams=("public", "hashtag:colis"))
+    _, everything, hashtag = sources(instance)
+    assert (everything.live, hashtag.live) == (True, True)
+    assert everything.wanted is None
+    assert everything.name != "mastodon https://a.example", "its cursor is its own"
+    filtered, hashtag = sources(instance.model_copy(update={"queries": ("colis",)}))[1:]
+    assert filtered.wanted is not None
+    assert filtered.wanted.matches(posts(status(content="<p>colis</p>"))[0])
+    assert hashtag.wanted is None
+    with pytest.raises(BadInput):
+        sources(MastodonInstance(base_url="https://a.example", streams=("everything",)))
+
+
+def test_a_token_that_is_not_there_is_named_by_its_variable() -> None:
+    instance = MastodonInstance(base_url="https://a.example", token_env="A_TOKEN")
+    with pytest.raises(Misconfigured, match="A_TOKEN"):
+        sources(instance)
+    assert sources(instance, A_TOKEN="secret")
+
+
+@pytest.mark.parametrize(
+    ("instance", "address"),
+    [
+        ({"configuration": {"urls": {"streaming": "wss://stream.a.example"}}}, "https://stream.a.example"),
+        ({"urls": {"streaming_api": "wss://stream.a.example/"}}, "https://stream.a.example"),
+        ({"urls": {"streaming_api": "ws://a.example"}}, "https://a.example"),
+        ({"urls": {"streaming_api": "wss://me:pw@a.example:8443"}}, "https://a.example:8443"),
+        ({"urls": {"streaming_api": "ftp://a.example"}}, None),
+        ({"urls": {"streaming_api": "https://[a"}}, None),
+        ({"configuration": {"urls": {"streaming": 5}}, "urls": []}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_server_asked_over_tls_is_streamed_over_tls(instance: Any, address: str | None) -> None:
+    assert streaming_address(instance, "https://a.example") == address
+
+
+# --- whether it works ----------------------------------------------------------------------------
+
+
+def test_the_check_says_whom_the_token_speaks_for(server: MastodonServer, listener: MastodonListener) -> None:
+    assert listener.check() == "answers without a token"
+    trusted = MastodonListener(server.base_url, "t0ken")
+    assert trusted.check() == f"answers to @brand@{server.host}"
+    server.account_scope = False
+    assert trusted.check() == "answers to the application vigie"
+    server.tokens = set()
+    with pytest.raises(Permanent, match="refuses the token"):
+        trusted.check()
+    trusted.close()
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"acct": ["a"]}', b'{"acct": "a\\u0007"}'])
+def test_a_name_that_is_none_is_not_shown(server: MastodonServer, body: bytes) -> None:
+    server.every = Fault(body=body)
+    trusted = MastodonListener(server.base_url, "t0ken")
+    assert trusted.check() == f"answers to @?@{server.host}"
     trusted.close()

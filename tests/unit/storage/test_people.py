@@ -1,6 +1,7 @@
 """A person may see all that is held of him, and have it erased: then he is in no table any more."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,10 +68,14 @@ def known(session: Session) -> Session:
         BRAND.id,
         [
             heard("1", "Bonjour, rien reçu. Solène", author=HIMSELF),
-            heard("1", TEXT, author=HIMSELF, edited_at=minute(1), url="https://m.example/@squemeneur/1"),
+            replace(
+                heard("1", TEXT, author=HIMSELF, edited_at=minute(1), url="https://m.example/@squemeneur/1"),
+                raw={"content": TEXT, "account": {"display_name": "Solène Quémeneur"}},
+            ),
             heard("2", f"@squemeneur et votre numéro {ORDER} ?", reply_to="1", author=author("a2", name="Paul Riou")),
         ],
         NOW,
+        keep_raw=True,
     )
     read_and_route(session)
     case = session.scalars(select(CaseRow).where(CaseRow.customer_key.is_not(None))).one()

@@ -13,14 +13,9 @@ from sqlalchemy.orm import Session
 
 from domain.post import AuthorChanged, AuthorGone, Batch, Delete, Event, Rejected, Upsert
 from storage.database import Database
-from storage.posts import (
-    Stored,
-    content_hash,
-    load_cursor,
-    pause_cursor,
-    store_batch,
-    store_events,
-)
+from storage.fresh import content_hash
+from storage.listening import load_cursor, pause_cursor, store_batch
+from storage.posts import Stored, store_events
 from storage.quotes import save_quotes
 from storage.readings import save_reading
 from storage.tables import (

@@ -2,12 +2,14 @@
 
 The id of a post is the status's `uri`: it is the same on every server, while `id` is one server's own.
 So a post that two servers show is one post. The server's own id stays in the attributes, for `verify`.
+
+    raw = {"status": {...}, "host": "social.example",     # as told, and by whom
+           "above": [["117", "https://..."], ["115", null]]}  # what it replies to and where its thread begins: id, uri
 """
 
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from domain.post import REPOST_PREFIX, Author, Post, Rejected, Upsert
 from listeners.markup import plain_text
@@ -28,17 +30,29 @@ HTML_LIMIT = 200_000
 RAW_LIMIT = 10_000
 PUBLIC = frozenset({"public", "unlisted"})
 DEPTH_OF_THREADS = 50
+NO_BOTS = "#nobot"
+
+Above = Sequence[tuple[str, str | None]]
 
 
 def own_id(status: Any) -> str | None:
     """The id by which its server pages and answers for this status."""
+    return _lenient_id(status.get("id")) if isinstance(status, Mapping) else None
+
+
+def _lenient_id(value: Any) -> str | None:
     try:
-        return as_identifier(status.get("id"), "id") if isinstance(status, Mapping) else None
+        return _identifier(value, "id")
     except BadRow:
         return None
 
 
-class Page:
+def _identifier(value: Any, name: str) -> str | None:
+    id_ = as_identifier(value, name, ID_LIMIT)
+    return None if id_ is None else str(clean(id_, name))
+
+
+class Statuses:
     """The statuses of one answer as events, in the order of the answer.
 
     `uris` remembers `server id → uri` from page to page, so that a reply finds what it replies to.
@@ -57,77 +71,91 @@ class Page:
 
     def _remember(self, status: Any) -> None:
         id_ = own_id(status)
-        if id_ is None or not isinstance(status.get("uri"), str):
+        uri = None if id_ is None else _lenient_id(status.get("uri"))
+        if id_ is None or uri is None:
             return
-        self._uris[id_] = status["uri"]
-        parent = status.get("in_reply_to_id")
-        if isinstance(parent, str | int):
-            self._parents[id_] = str(parent)
+        self._uris[id_] = uri
+        parent = _lenient_id(status.get("in_reply_to_id"))
+        if parent is not None:
+            self._parents[id_] = parent
 
     def _add(self, status: Any) -> None:
         try:
-            self.events.extend(Upsert(post) for post in self._posts(status))
+            self.events.extend(self._upserts(status))
         except BadRow as error:
-            raw = json.dumps(status, ensure_ascii=True, default=str)[:RAW_LIMIT]
-            self.rejected.append(Rejected(NETWORK, str(error), raw))
+            raw_text = json.dumps(status, ensure_ascii=True, default=str)[:RAW_LIMIT]
+            self.rejected.append(Rejected(NETWORK, str(error), raw_text))
 
-    def _posts(self, status: Any) -> list[Post]:
+    def _upserts(self, status: Any) -> list[Upsert]:
         """The post; a repost gives the original and itself; what is not public or says nothing gives none."""
         if not isinstance(status, Mapping):
             raise BadRow("not an object")
         if status.get("visibility", "public") not in PUBLIC:
             return []
         original = status.get("reblog")
-        if isinstance(original, Mapping):
-            return self._repost(status, original)
-        post = self._post(status)
-        return [post] if post.text else []
-
-    def _repost(self, status: Mapping[str, Any], original: Mapping[str, Any]) -> list[Post]:
+        if not isinstance(original, Mapping):
+            return self._upsert(status)
         self._remember(original)
-        first = self._post(original)
-        if not first.text:
+        first = self._upsert(original)
+        return first and first + self._upsert(status)
+
+    def _upsert(self, status: Mapping[str, Any]) -> list[Upsert]:
+        raw = {"status": dict(status), "host": self._host, "above": self._above(status)}
+        post = remap(raw)
+        return [Upsert(post, raw)] if post.text else []
+
+    def _above(self, status: Mapping[str, Any]) -> list[list[str | None]]:
+        """What it replies to, and the first post of the thread as far up as this page shows it."""
+        parent = top = _lenient_id(status.get("in_reply_to_id"))
+        if parent is None or top is None:
             return []
-        handle = first.author.handle if first.author else ""
-        text = f"{REPOST_PREFIX}{handle}: {first.text}"
-        return [first, self._post({**status, "content": ""}, text, first.id)]
-
-    def _post(self, status: Mapping[str, Any], text: str | None = None, repost_of: str | None = None) -> Post:
-        return Post(
-            network=NETWORK,
-            id=required(as_identifier(status.get("uri"), "uri", ID_LIMIT), "uri"),
-            text=_text(status) if text is None else text,
-            created_at=parse_time(required(status.get("created_at"), "created_at"), "created_at"),
-            author=_author(status.get("account"), self._host),
-            url=_address(status.get("url")),
-            lang=_short(status, "language", 40),
-            edited_at=None if not status.get("edited_at") else parse_time(status["edited_at"], "edited_at"),
-            reply_to=self._uri_of(status.get("in_reply_to_id")),
-            conversation=self._conversation(status),
-            repost_of=repost_of,
-            likes=as_count(status.get("favourites_count"), "favourites_count"),
-            reposts=as_count(status.get("reblogs_count"), "reblogs_count"),
-            replies=as_count(status.get("replies_count"), "replies_count"),
-            attributes=_attributes(status, self._host),
-        )
-
-    def _uri_of(self, id_: Any) -> str | None:
-        """The global id of a status of this server, or `server:id` where this page does not show it."""
-        if not isinstance(id_, str | int) or id_ == "":
-            return None
-        return self._uris.get(str(id_)) or f"{self._host}:{id_}"[:ID_LIMIT]
-
-    def _conversation(self, status: Mapping[str, Any]) -> str | None:
-        """The first post of the thread, as far up as this page shows it. None for a post that starts one."""
-        parent = status.get("in_reply_to_id")
-        if not isinstance(parent, str | int) or parent == "":
-            return None
-        top = str(parent)
         for _ in range(DEPTH_OF_THREADS):
             if top not in self._parents:
                 break
             top = self._parents[top]
-        return self._uri_of(top)
+        return [[id_, self._uris.get(id_)] for id_ in dict.fromkeys((parent, top))]
+
+
+def remap(raw: Mapping[str, Any]) -> Post:
+    """The post that an `Upsert.raw` of this listener tells of. Raises `BadRow`."""
+    status, host = raw.get("status"), as_text(raw.get("host"), "host")
+    if not isinstance(status, Mapping) or not host:
+        raise BadRow("not what a server of the Mastodon kind told")
+    above = [(str(id_), uri) for id_, uri in raw.get("above") or ()]
+    original = status.get("reblog")
+    if not isinstance(original, Mapping):
+        return _post(status, host, above)
+    first = _post(original, host)
+    handle = first.author.handle if first.author else ""
+    return _post({**status, "content": ""}, host, above, f"{REPOST_PREFIX}{handle}: {first.text}", first.id)
+
+
+def _post(
+    status: Mapping[str, Any], host: str, above: Above = (), text: str | None = None, repost_of: str | None = None
+) -> Post:
+    return Post(
+        network=NETWORK,
+        id=required(_identifier(status.get("uri"), "uri"), "uri"),
+        text=_text(status) if text is None else text,
+        created_at=parse_time(required(status.get("created_at"), "created_at"), "created_at"),
+        author=_author(status.get("account"), host),
+        url=_address(status.get("url")),
+        lang=_short(status, "language", 40),
+        edited_at=None if not status.get("edited_at") else parse_time(status["edited_at"], "edited_at"),
+        reply_to=_global_id(above[0], host) if above else None,
+        conversation=_global_id(above[-1], host) if above else None,
+        repost_of=repost_of,
+        likes=as_count(status.get("favourites_count"), "favourites_count"),
+        reposts=as_count(status.get("reblogs_count"), "reblogs_count"),
+        replies=as_count(status.get("replies_count"), "replies_count"),
+        attributes=_attributes(status, host),
+    )
+
+
+def _global_id(known: tuple[str, str | None], host: str) -> str:
+    """The uri of a status, or `server:id` where no page has shown it."""
+    id_, uri = known
+    return (uri or f"{host}:{id_}")[:ID_LIMIT]
 
 
 def _text(status: Mapping[str, Any]) -> str:
@@ -210,7 +238,7 @@ def _lenient_time(value: Any) -> Any:
 
 
 def _attributes(status: Mapping[str, Any], host: str) -> dict[str, Any]:
-    """What `verify` and the policies need."""
+    """What `verify` and the policies need, among it what the author wishes about machines that read along."""
     account = status.get("account")
     account = account if isinstance(account, Mapping) else {}
     attributes: dict[str, Any] = {
@@ -219,9 +247,6 @@ def _attributes(status: Mapping[str, Any], host: str) -> dict[str, Any]:
         "visibility": _short(status, "visibility", 20),
     }
     attributes |= {key: True for key in ("bot", "noindex") if account.get(key) is True}
+    attributes["indexable"] = False if account.get("indexable") is False else None
+    attributes["nobot"] = True if NO_BOTS in (_html(account, "note") or "").casefold() else None
     return {key: value for key, value in attributes.items() if value is not None}
-
-
-def host_of(base_url: str) -> str:
-    """`mastodon.social` of `https://mastodon.social`; with the port where one is written."""
-    return urlsplit(base_url).netloc.rpartition("@")[2].lower()

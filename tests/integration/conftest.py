@@ -1,0 +1,15 @@
+"""The command `vigie` for every test here."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.warm_vigie import WarmVigie
+
+
+@pytest.fixture(scope="module")
+def vigie() -> Iterator[WarmVigie]:
+    """Runs the command; one warm parent for all tests of a file."""
+    command = WarmVigie()
+    yield command
+    command.close()
