@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from cli.base import ConfigOption, JsonOption, application, print_json, results
@@ -42,7 +43,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     else:
         table = Table("what", "state", "detail", "how to mend it")
         for finding in found:
-            table.add_row(finding.what, finding.state, finding.detail, finding.mend)
+            table.add_row(*map(escape, (finding.what, finding.state, finding.detail, finding.mend)))
         results.print(table)
     if any(finding.state == "broken" for finding in found):
         raise typer.Exit(1)

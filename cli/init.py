@@ -24,13 +24,23 @@ language = {language}
 country = {country}
 timezone = {timezone}
 
+[listeners]
+# Heard wherever a network can be searched. `brand` stands for the names above; the language: docs/listeners.md
+queries = []                  # for instance ['brand (colis OR livraison)', '"{tag} service"']
+
 [listeners.files]
 paths = []                    # files or folders of posts, read again when they change
 
+# Networks are off until their table is here; every one of them: docs/listeners.md
 # [[listeners.mastodon.instances]]
 # base_url = "https://mastodon.social"
 # token_env = "MASTODON_TOKEN"  # the environment variable that holds the token
 # queries = ["#{tag}"]
+
+# [listeners.bluesky]
+# search = true
+# handle = "you.bsky.social"
+# password_env = "BLUESKY_APP_PASSWORD"
 
 [contact]
 # Nothing leaves the house until a channel is switched on: messages lie in the folder below.

@@ -60,6 +60,8 @@ class Query:
     def any_of(cls, queries: Iterable["Query"]) -> "Query":
         """What one of the queries asks for; nothing, where there are none."""
         told = tuple(queries)
+        if len(told) == 1:
+            return told[0]
         text = " OR ".join(f"({query.text})" for query in told)
         trees = [query.tree for query in told]
         if any(tree is None for tree in trees):

@@ -29,7 +29,7 @@ def test_what_is_heard_paused_refused_spent_and_missed(console: Console, fill: F
     assert "refuses the token (401)" in text
     assert "1 en pause" in text
     assert "the stream was cut off" in text
-    assert "0.25" in text
+    assert "0,25" in text
     assert HOSTILE not in text
     assert "&lt;script&gt;" in text
     assert "secret-one" not in text
