@@ -66,16 +66,12 @@ def confirm(session: Session, match: MatchRow, customer_id: str, actor: str, now
 
     The proof becomes `stated`: a click never makes a declared account.
     """
-    customer = session.scalar(
-        select(CustomerRow).where(CustomerRow.brand_id == match.brand_id, CustomerRow.customer_id == customer_id)
-    )
-    if customer is None or customer_id not in shown_candidates(match):
-        raise PageError(409, "match.gone")
+    customer = _shown(session, match, customer_id)
     match.action, match.customer_key, match.review = Action.LINK, customer.id, "confirmed"
     match.grade = Grade.STATED if match.grade in (Grade.SUGGESTED, Grade.NONE) else match.grade
     match.decided_by, match.decided_at = actor, now
     case = _case_of(session, match)
-    _decided(session, match, case, "match_confirmed", customer_id, actor, now)
+    _decided(session, match, case, "match_confirmed", customer, actor, now)
     if case is None:
         return None
     session.flush()
@@ -84,10 +80,9 @@ def confirm(session: Session, match: MatchRow, customer_id: str, actor: str, now
 
 def refuse(session: Session, match: MatchRow, customer_id: str, actor: str, now: datetime) -> int | None:
     """This customer did not write it. The match is refused once every candidate that was shown is."""
-    if customer_id not in shown_candidates(match):
-        raise PageError(409, "match.gone")
+    customer = _shown(session, match, customer_id)
     case = _case_of(session, match)
-    _decided(session, match, case, "match_refused", customer_id, actor, now)
+    _decided(session, match, case, "match_refused", customer, actor, now)
     session.flush()
     if set(shown_candidates(match)) <= set(refused_candidates(session, match)):
         match.review, match.action, match.customer_key = "refused", Action.NONE, None
@@ -121,7 +116,9 @@ def shown_candidates(match: MatchRow) -> list[str]:
 def refused_candidates(session: Session, match: MatchRow) -> dict[str, str]:
     """customer id → who refused it. The audit remembers, whatever the matcher writes later."""
     lines = audit.of_subject(session, match.brand_id, f"match:{match.id}")
-    return {str(line.detail["customer"]): line.actor for line in lines if line.action == "match_refused"}
+    by_key = {line.detail["customer_key"]: line.actor for line in lines if line.action == "match_refused"}
+    held = session.scalars(select(CustomerRow).where(CustomerRow.id.in_(by_key)))
+    return {customer.customer_id: by_key[customer.id] for customer in held}
 
 
 def case_id_of(session: Session, match_id: int) -> int:
@@ -141,6 +138,15 @@ def settle_message(session: Session, message: MessageRow, was_sent: bool, actor:
     audit.record(session, message.brand_id, actor, action, f"message:{message.message_id}", now)
 
 
+def _shown(session: Session, match: MatchRow, customer_id: str) -> CustomerRow:
+    """The candidate, as long as he is held and a reviewer sees him."""
+    held = (CustomerRow.brand_id == match.brand_id) & (CustomerRow.customer_id == customer_id)
+    customer = session.scalar(select(CustomerRow).where(held))
+    if customer is None or customer_id not in shown_candidates(match):
+        raise PageError(409, "match.gone")
+    return customer
+
+
 def _locked(session: Session, case_id: int, revision: int) -> CaseRow:
     case = session.get_one(CaseRow, case_id, with_for_update=True, populate_existing=True)
     if case.revision != revision:
@@ -158,11 +164,12 @@ def _decided(
     match: MatchRow,
     case: CaseRow | None,
     kind: str,
-    customer_id: str | None,
+    customer: CustomerRow | None,
     actor: str,
     now: datetime,
 ) -> None:
-    detail = {"match": match.id, "customer": customer_id}
+    """Events and audit cannot be erased: they hold our own number of a customer, which means nobody once he is gone."""
+    detail = {"match": match.id, "customer_key": customer.id if customer else None}
     if case is not None:
         cases.add_event(session, case, kind, now, actor, **detail)
     audit.record(session, match.brand_id, actor, kind, f"match:{match.id}", now, detail)

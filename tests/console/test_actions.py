@@ -112,6 +112,19 @@ def test_confirming_links_the_customer_to_the_case(console: Console, fill: Fill)
     assert actions(console) == ["match_confirmed"]
 
 
+def test_what_cannot_be_erased_names_no_customer(console: Console, fill: Fill) -> None:
+    case = fill(under_review)
+    match = match_of(console, case)
+    first, second = (candidate["customer_id"] for candidate in match.candidates)
+    browser = console.signed_in()
+    for step, customer in (("refuse", first), ("confirm", second)):
+        browser.send_form(f"/matches/{match.id}/{step}", customer_id=customer, back=f"/cases/{case.id}")
+    with console.database.read() as session:
+        kept = [row.detail for table in (CaseEventRow, AuditRow) for row in session.scalars(select(table))]
+    assert len(kept) >= 4
+    assert not [detail for detail in kept if first in str(detail) or second in str(detail)]
+
+
 def test_a_refusal_is_remembered_per_candidate(console: Console, fill: Fill) -> None:
     case = fill(under_review)
     browser, match = console.signed_in(), match_of(console, case)
