@@ -19,6 +19,8 @@ from storage.database import Database
 
 POSTGRES_VARIABLE = "VIGIE_TEST_POSTGRES_URL"
 KINDS = ("sqlite", "postgresql")
+# Minutes each: at the front, so that one core does not wait for them at the end.
+LONG_FIRST = ("test_readme.py", "test_kill.py", "test_prefect.py", "test_any_order.py")
 NOW = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
 
 MakeUrl = Callable[[str], str]
@@ -40,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG_FIRST.index(item.path.name) if item.path.name in LONG_FIRST else len(LONG_FIRST))
     for item in items:
         if item.get_closest_marker("browser") and "browser" not in config.option.markexpr:
             item.add_marker(pytest.mark.skip(reason="in a browser: make test-browser"))

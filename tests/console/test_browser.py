@@ -110,7 +110,15 @@ def ids(console: Console, database: Database) -> dict[str, int]:
 
 
 def paths(ids: dict[str, int]) -> list[str]:
-    return ["/", *(f"/cases/{number}" for number in ids.values()), "/reviews", "/messages", "/trends", "/listening", "/nowhere"]
+    return [
+        "/",
+        *(f"/cases/{number}" for number in ids.values()),
+        "/reviews",
+        "/messages",
+        "/trends",
+        "/listening",
+        "/nowhere",
+    ]
 
 
 def test_no_page_hits_the_policy_or_runs_foreign_words(chromium: Any, console: Console, ids: dict[str, int]) -> None:

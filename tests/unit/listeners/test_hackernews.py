@@ -100,8 +100,8 @@ def test_unknown_values_beside_the_point_break_nothing(name: str, value: Any) ->
 
 def test_it_is_off_until_it_is_on_or_has_queries() -> None:
     assert sources("colis") == []
-    assert sources("colis", on=True) == [("colis", "(colis)")]
-    assert sources("colis", queries=["parcel"]) == [("parcel", "(parcel)")]
+    assert sources("colis", on=True) == [("colis", "colis")]
+    assert sources("colis", queries=["parcel"]) == [("parcel", "parcel")]
 
 
 def test_a_query_is_asked_an_alternative_at_a_time() -> None:

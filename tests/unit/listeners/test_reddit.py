@@ -271,9 +271,9 @@ def test_subreddits_are_heard_whole_others_filtered_and_all_is_searched() -> Non
     assert made == {
         "new r/hirondelle": None,
         "comments r/hirondelle": None,
-        "new r/france": "(colis)",
-        "comments r/france": "(colis)",
-        'search (("colis"))': "(colis)",
+        "new r/france": "colis",
+        "comments r/france": "colis",
+        'search (("colis"))': "colis",
     }
     assert list(sources(settings.model_copy(update={"search": False}), "colis"))[-1].query == "comments r/france"
     assert [source.query for source in sources(settings)] == ["new r/hirondelle", "comments r/hirondelle"]
