@@ -8,8 +8,7 @@ import hashlib
 import json
 import re
 import unicodedata
-import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +16,7 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
+from zstandard import ZstdCompressor, ZstdDecompressor
 
 from storage.bulk import among, insert_rows, look_at, next_ids
 from storage.tables import AuthorRow, PostRow, PostVersionRow, RawPostRow
@@ -34,19 +34,28 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(" ".join(plain.split()).encode("utf-8", "replace")).hexdigest()
 
 
+def packer() -> Callable[[Mapping[str, Any]], bytes]:
+    """What makes of a raw item what is stored of it; to be called by one thread at a time."""
+    compress = ZstdCompressor(level=1).compress  # as small as by zlib in a third of the time
+    return lambda raw: compress(_json(raw))
+
+
 def packed(raw: Mapping[str, Any]) -> bytes:
     """A raw item as it is stored."""
-    try:
-        told = msgspec.json.encode(raw)
-    except (UnicodeEncodeError, OverflowError, TypeError):  # half a character, a number beyond 64 bits
-        told = json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return zlib.compress(told, 1)
+    return packer()(raw)
 
 
 def unpacked(payload: bytes) -> dict[str, Any]:
     """A raw item as its listener gave it."""
-    raw: dict[str, Any] = json.loads(zlib.decompress(payload).decode("utf-8", "surrogatepass"))
+    raw: dict[str, Any] = json.loads(ZstdDecompressor().decompress(payload).decode("utf-8", "surrogatepass"))
     return raw
+
+
+def _json(raw: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(raw)
+    except (UnicodeEncodeError, OverflowError, TypeError):  # half a character, or what only the other one knows
+        return json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 class Fresh:
@@ -136,5 +145,6 @@ class Fresh:
         if known:
             self._session.execute(delete(RawPostRow).where(among(self._session, RawPostRow.post_id, known)))
         last = {row.id: raw for row, raw in self._raw}
-        rows = [{"post_id": id_, "payload": packed(raw)} for id_, raw in last.items()]
+        pack = packer()
+        rows = [{"post_id": id_, "payload": pack(raw)} for id_, raw in last.items()]
         insert_rows(self._session, RawPostRow, rows)

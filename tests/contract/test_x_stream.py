@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -141,7 +142,7 @@ def test_what_was_missed_between_two_connections_is_a_gap(server: XServer, liste
         cursor = next(batches).cursor_after
         server.cut()
         with pytest.raises(Transient, match="ended its stream") as caught:
-            next(batches)
+            list(islice(batches, 5))
     assert caught.value.retry_after == 0.25
     server.now = NOW + timedelta(minutes=3)
     server.until_alone()
@@ -157,7 +158,7 @@ def test_x_says_in_the_stream_that_it_ends_it(server: XServer, listen: Make) -> 
         server.say(server.message(server.post("one")), {"errors": [problem]})
         assert len(posts_of(heard(batches, 1))) == 1
         with pytest.raises(Transient, match="disconnected upstream"):
-            next(batches)
+            list(islice(batches, 5))  # what came before it may be told apart
 
 
 def test_lines_that_are_no_posts_cost_nothing_but_themselves(server: XServer, listen: Make) -> None:
