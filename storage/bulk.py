@@ -26,7 +26,7 @@ def next_ids(session: Session, table: type[Base], count: int) -> Sequence[int]:
     if not _is_postgresql(session):
         last = session.scalar(select(func.max(_of(table).c.id))) or 0
         return range(last + 1, last + count + 1)
-    sequence = func.pg_get_serial_sequence(table.__tablename__, "id")
+    sequence = select(func.pg_get_serial_sequence(table.__tablename__, "id")).scalar_subquery()  # looked up once
     return session.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, count))).all()
 
 
@@ -46,20 +46,11 @@ def insert_rows(session: Session, table: type[Base], rows: Sequence[Row]) -> Non
 
 
 def among(session: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """`column IN values`; on PostgreSQL the values are one parameter. See `plan_for_values`."""
+    """`column IN values`; on PostgreSQL the values are one parameter."""
     if not _is_postgresql(session):
         return column.in_(values)
     kind = Text() if isinstance(column.type, String) else column.type  # a cast to VARCHAR(n) would cut values off
     return column == any_(bindparam(None, list(values), ARRAY(kind)))
-
-
-def plan_for_values(session: Session) -> None:
-    """Until the end of this transaction: PostgreSQL plans each statement for its own values.
-
-    A plan for any values takes a list of 500 for one of ten, and compares each of them with every row.
-    """
-    if _is_postgresql(session):
-        session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 def look_at(session: Session, *tables: type[Base]) -> None:

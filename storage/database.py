@@ -94,10 +94,12 @@ def _engine(url: str, busy_seconds: float) -> Engine:
         options: dict[str, Any] = {"connect_args": {"timeout": busy_seconds}}
         if parsed.get_backend_name() == "postgresql":
             milliseconds = int(busy_seconds * 1000)
-            options = {
-                "connect_args": {"options": f"-c lock_timeout={milliseconds} -c timezone=UTC", "connect_timeout": 10},
-                "pool_pre_ping": True,
+            arguments = {
+                "options": f"-c lock_timeout={milliseconds} -c timezone=UTC",
+                "connect_timeout": 10,
+                "prepare_threshold": None,  # a prepared plan takes a list of 500 values for one of ten
             }
+            options = {"connect_args": arguments, "pool_pre_ping": True}
         elif parsed.database not in (None, "", ":memory:"):
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, hide_parameters=True, **options)  # parameters are personal data

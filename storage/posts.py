@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from domain.post import Author, AuthorChanged, AuthorGone, Delete, Event, Post, Upsert
-from storage.bulk import among, plan_for_values
+from storage.bulk import among
 from storage.fresh import Fresh, content_hash
 from storage.tables import (
     AuthorRow,
@@ -97,7 +97,6 @@ class _Fold:
         self._fresh = Fresh(session, brand_id, now)
 
     def run(self) -> Stored:
-        plan_for_values(self._session)
         self._load()
         total = Stored()
         for event in self._events:
@@ -404,7 +403,8 @@ class _Fold:
         for network, ids in _by_network(self._new).items():
             wanted = among(self._session, PostRow.repost_of, ids)
             reposts = (PostRow.brand_id == self._brand_id, PostRow.network == network, wanted)
-            self._session.execute(update(PostRow).where(*reposts).values(stage=ROUTED_AGAIN))
+            again = update(PostRow).where(*reposts).values(stage=ROUTED_AGAIN)
+            self._session.execute(again, execution_options={"synchronize_session": False})
 
 
 def _by_network(keys: Iterable[Key]) -> dict[str, list[str]]:
