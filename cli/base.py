@@ -59,10 +59,11 @@ def warn(text: str) -> None:
     messages.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
 
-def print_json(document: Any) -> None:
-    """The one document of `--json`."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
-    sys.stdout.write("\n")
+def print_json(document: Any, stream: TextIO | None = None) -> None:
+    """The one document of `--json`, or the same into a file."""
+    stream = stream or sys.stdout
+    json.dump(document, stream, ensure_ascii=False, indent=2, default=str)
+    stream.write("\n")
 
 
 @contextmanager

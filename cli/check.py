@@ -15,6 +15,7 @@ from domain.brand import Brand
 from domain.errors import VigieError
 from listeners.base import Source, find_listeners
 from listeners.query import Query
+from models.hub.heads import open_head, open_topics
 from routing.channels.base import find_channels
 from storage.database import head_revision
 from storage.listening import Sample, gaps_since, load_cursor, recent_posts, spent_today
@@ -22,6 +23,7 @@ from storage.listening import Sample, gaps_since, load_cursor, recent_posts, spe
 GAPS_TOLD = timedelta(days=7)
 SAMPLE_TIME, SAMPLE_POSTS = timedelta(days=14), 5000
 NEARLY_ALL, ENOUGH = 0.9, 100
+_SEE_MODELS = "see docs/models.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,24 @@ def findings(app: App) -> Iterator[Finding]:
     yield _try(
         "database", lambda: f"{app.database.engine.dialect.name}, schema {app.database.revision()} of {head_revision()}"
     )
-    yield _try("reading model", lambda: app.reader.name)
+    yield from _models(app)
     yield _try("listener files", lambda: ", ".join(sorted(find_listeners())))
     yield _try("channel files", lambda: ", ".join(sorted(find_channels())))
     for brand in app.settings.all_brands():
         yield from _listeners(app, brand)
     yield from _channels(app)
+
+
+def _models(app: App) -> Iterator[Finding]:
+    """Each model of the reading, loaded as it will be at work, and the name that stands on readings."""
+    yield _try("reading model", lambda: app.plain_reader.name)
+    for head, model in app.head_models().items():
+        yield _try(f"reading head {head}", lambda h=head, m=model: open_head(h, m).summary, _SEE_MODELS)  # type: ignore[misc]
+    topics = app.topic_model()
+    if topics is not None:
+        yield _try("reading topics", lambda: open_topics(topics).summary, _SEE_MODELS)
+    if topics is not None or app.head_models():
+        yield _try("name on readings", lambda: app.reader.name)
 
 
 def _try(what: str, look: Callable[[], Any], mend: str = "") -> Finding:

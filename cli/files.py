@@ -30,7 +30,9 @@ FileArgument = Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet, each 
 def classify(
     file: FileArgument,
     out: OutOption = None,
-    model: Annotated[Path | None, typer.Option("--model", help="The folder of another model.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="The folder of another reading model of Vigie's kind.")
+    ] = None,
     brand: BrandOption = None,
     config: ConfigOption = None,
 ) -> None:

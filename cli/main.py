@@ -7,7 +7,22 @@ import typer
 from domain.errors import BadInput, Misconfigured, VigieError
 
 try:
-    from cli import check, console, customer, files, imports, init, listen, remap, run, status, users
+    from cli import (
+        check,
+        console,
+        corrections,
+        customer,
+        evaluate,
+        files,
+        imports,
+        init,
+        listen,
+        remap,
+        run,
+        status,
+        train,
+        users,
+    )
     from cli import demo as demo_command
     from cli.base import messages
 except Misconfigured as broken:  # a listener's file that cannot be imported is fatal, and named
@@ -31,6 +46,9 @@ vigie.command("remap")(remap.remap)
 vigie.command("classify")(files.classify)
 vigie.command("match")(files.match)
 vigie.command("decide")(files.decide)
+vigie.command("evaluate")(evaluate.evaluate)
+vigie.command("train")(train.train)
+vigie.command("corrections")(corrections.corrections)
 vigie.command("status")(status.status)
 vigie.command("console")(console.console)
 

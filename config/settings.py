@@ -7,14 +7,15 @@ defaults hold. Secrets never stand in the file: they come by `VIGIE_SECTION__KEY
 
 from datetime import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator, model_validator
 
 from domain.brand import Brand
 from domain.contact import ContactPolicy
 from listeners.base import ListenerSettings, find_listeners
+from models.hub.spec import HYPOTHESIS, MAX_TOKENS, HeadModel, Source, TopicModel
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -118,12 +119,109 @@ else:
     ListenersSettings = _with_every_listener()
 
 
+class HeadSettings(Section):
+    """A Hugging Face model in the place of this head of the reading model; without a `model` the head stays.
+
+    How to choose one, and what it takes: `docs/models.md`.
+    """
+
+    model: str = ""
+    revision: str = ""
+    zero_shot: bool = False
+    labels: dict[str, str] = {}
+    hypothesis: str = HYPOTHESIS
+    max_tokens: int = Field(MAX_TOKENS, ge=16, le=4096)
+    temperature: float = Field(1.0, ge=0.01, le=100)
+    abstain: Probability = 0.0
+
+    @field_validator("hypothesis")
+    @classmethod
+    def _has_a_place(cls, value: str) -> str:
+        return with_a_place(value)
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> Self:
+        if self.model_fields_set and "model" not in self.model_fields_set:
+            raise ValueError("needs a model: a name on the hub, or a folder")
+        return self
+
+    def spec(self, root: Path) -> HeadModel:
+        """The same as the models' noun."""
+        plain = self.model_dump(exclude={"model", "revision"})
+        return HeadModel(source=Source(self.model, self.revision, root), **plain)
+
+
+class HeadsSettings(Section):
+    language: HeadSettings = HeadSettings()
+    sentiment: HeadSettings = HeadSettings()
+    intent: HeadSettings = HeadSettings()
+    urgency: HeadSettings = HeadSettings()
+    complaint: HeadSettings = HeadSettings()
+    about_brand: HeadSettings = HeadSettings()
+    ironic: HeadSettings = HeadSettings()
+    escalation: HeadSettings = HeadSettings()
+
+
+class TopicsSettings(Section):
+    """Labels of one's own, found by an NLI model and kept with each reading; see `docs/models.md`."""
+
+    model: str = ""
+    revision: str = ""
+    labels: tuple[str, ...] = Field((), max_length=50)
+    hypothesis: str = HYPOTHESIS
+    threshold: Probability = 0.6
+    max_tokens: int = Field(MAX_TOKENS, ge=16, le=4096)
+
+    @field_validator("hypothesis")
+    @classmethod
+    def _has_a_place(cls, value: str) -> str:
+        return with_a_place(value)
+
+    @field_validator("labels")
+    @classmethod
+    def _differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(label.strip() for label in value) or len(set(value)) < len(value):
+            raise ValueError("each label is a few words, and no two are the same")
+        return value
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if self.labels and "model" not in self.model_fields_set:
+            raise ValueError("labels need a model: an NLI model's name on the hub, or its folder")
+        if self.model and not self.labels:
+            raise ValueError("a model needs labels to look for")
+        return self
+
+    def spec(self, root: Path) -> TopicModel:
+        """The same as the models' noun."""
+        plain = self.model_dump(exclude={"model", "revision"})
+        return TopicModel(source=Source(self.model, self.revision, root), **plain)
+
+
+def with_a_place(hypothesis: str) -> str:
+    """The sentence, if a label has its place in it once."""
+    if hypothesis.count("{}") != 1:
+        raise ValueError("has no {} where the label stands, or several")
+    return hypothesis
+
+
 class ReadingSettings(Section):
     """`model` is empty for the shipped one, or the folder of another. Thresholds are probabilities."""
 
     model: str = ""
     about_brand_threshold: Probability = 0.5
     complaint_threshold: Probability = 0.5
+    heads: HeadsSettings = HeadsSettings()
+    topics: TopicsSettings = TopicsSettings()
+
+    def head_models(self, root: Path) -> dict[str, HeadModel]:
+        """The models that take the place of a head, by head."""
+        tables: dict[str, HeadSettings] = {name: getattr(self.heads, name) for name in HeadsSettings.model_fields}
+        return {name: table.spec(root) for name, table in tables.items() if table.model}
+
+    def topic_model(self, root: Path) -> TopicModel | None:
+        """The model of labels of one's own, if there is one."""
+        return self.topics.spec(root) if self.topics.model else None
 
 
 class MatchingSettings(Section):

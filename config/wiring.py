@@ -17,6 +17,8 @@ from domain.errors import Misconfigured, VigieError
 from listeners.base import Around, Source, find_listeners
 from listeners.query import Query, Vocabulary, parse_query
 from models.entities import find_entities
+from models.hub.reader import compose
+from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
 from routing.channels.base import Carriers, Channel
@@ -53,8 +55,21 @@ class App:
 
     @cached_property
     def reader(self) -> Reader:
-        """The reading model."""
+        """The reading model, with other models in the place of the heads that the settings name."""
+        return compose(self.plain_reader, self.head_models(), self.topic_model())
+
+    @cached_property
+    def plain_reader(self) -> Reader:
+        """The reading model with its own heads."""
         return load_reader(self.settings.path(self.settings.reading.model) if self.settings.reading.model else None)
+
+    def head_models(self) -> dict[str, HeadModel]:
+        """The models from elsewhere, by the head whose place they take."""
+        return self.settings.reading.head_models(self.settings.path(""))
+
+    def topic_model(self) -> TopicModel | None:
+        """The model of labels of one's own."""
+        return self.settings.reading.topic_model(self.settings.path(""))
 
     def now(self) -> datetime:
         """The time by Vigie's clock (UTC), which may be set off against the machine's."""

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from console.web import PageError
 from domain.case import CaseState, may_step
 from domain.evidence import Action, Grade
-from storage import audit, cases, messages
+from storage import audit, cases, corrections, messages
 from storage.queue import REVIEW_OPEN
-from storage.tables import CaseEventRow, CasePostRow, CaseRow, CustomerRow, MatchRow, MessageRow
+from storage.tables import CaseEventRow, CasePostRow, CaseRow, CustomerRow, MatchRow, MessageRow, PostRow
 
 NOTE_MAX = 5000
 TWICE = timedelta(minutes=1)
@@ -128,6 +128,27 @@ def case_id_of(session: Session, match_id: int) -> int:
     if case_id is None:
         raise PageError(409)
     return case_id
+
+
+def correct_reading(
+    session: Session,
+    post_id: int,
+    version: int,
+    labels: corrections.Labels,
+    actor: str,
+    now: datetime,
+    threshold: float,
+) -> None:
+    """A person says what a post means. What says nothing new is no act. Raises `corrections.Outdated`."""
+    said = corrections.correct(session, post_id, version, labels, actor, now, threshold)
+    if not said:
+        return
+    post = session.get_one(PostRow, post_id)
+    found = cases.case_of_post(session, post_id)
+    if found is not None:
+        cases.add_event(session, found[0], "reading_corrected", now, actor, post=post_id, heads=sorted(said))
+    detail = {"version": version, "labels": dict(said)}
+    audit.record(session, post.brand_id, actor, "reading.correct", f"post:{post_id}", now, detail)
 
 
 def settle_message(session: Session, message: MessageRow, was_sent: bool, actor: str, now: datetime) -> None:

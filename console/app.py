@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from config.settings import Settings
-from console import case, health, hooks, listening, messages, queue, reviews, signin, trends
+from console import case, doubts, health, hooks, listening, messages, queue, reviews, signin, trends
 from console.mask import local_path
 from console.security import Guard
 from console.throttle import Throttle
@@ -23,7 +23,7 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, reviews, messages, trends, listening)
+PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening)
 
 
 class HashedFiles(StaticFiles):

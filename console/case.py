@@ -8,9 +8,11 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from console import actions
+from console.labels import head_labels
 from console.timeline import timeline
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, web_of
 from domain.case import CaseState, may_step
+from storage.corrections import in_force
 from storage.queue import REVIEW_OPEN, Dossier, brand_of_case, dossier, events_after
 
 router = APIRouter()
@@ -26,6 +28,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         if found is None:
             raise PageError(404)
         refused = _refused(session, found)
+        corrected = in_force(session, [post.post.id for post in found.posts])
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
         request,
@@ -36,6 +39,8 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         timeline=timeline(found, here.sees_people),
         reviews=[post for post in found.posts if post.match and post.match.review in REVIEW_OPEN],
         refused=refused,
+        corrected=corrected,
+        heads=head_labels(),
         last_event=max((event.id for event in found.events), default=0),
         may_resolve=may_step(CaseState(found.case.state), CaseState.RESOLVED),
         may_reopen=may_step(CaseState(found.case.state), CaseState.REOPENED),

@@ -3,10 +3,13 @@
 import re
 from urllib.parse import urlsplit
 
+from stdnum import iban
+
 DOT = "•"
 MAX_SHOWN = 5000
 _EMAIL = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"']{1,255}")
 _PHONE = re.compile(r"(?<![\w+])(?:\+\d|0\d)(?:[ .\-]?\d){7,13}(?!\w)")
+_IBAN = re.compile(r"\b([A-Z]{2}\d{2})(?:[ ]?[A-Z0-9]{4}){2,7}[ ]?[A-Z0-9]{0,4}\b")
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -37,8 +40,9 @@ def mask_address(kind: str, value: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """A short text of ours with every e-mail address and phone number in it masked."""
+    """A short text of ours with every e-mail address, phone and bank account in it masked."""
     text = _EMAIL.sub(lambda found: mask_email(found[0]), text)
+    text = _IBAN.sub(lambda found: f"{found[1]} {DOT * 4}" if iban.is_valid(found[0]) else found[0], text)
     return _PHONE.sub(lambda found: mask_phone(found[0]), text)
 
 

@@ -14,6 +14,7 @@ from fastapi import Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from config.settings import Settings
 from console import mask
@@ -21,6 +22,7 @@ from console.throttle import Throttle
 from console.words import Words
 from insights.figures import reviews_waiting
 from storage import audit, users
+from storage.corrections import doubts_waiting
 from storage.database import Database
 from storage.queue import message_counts
 from storage.users import Right, SignedIn
@@ -66,6 +68,15 @@ class Web:
     def form_cookie(self) -> str:
         """Holds the token of the sign-in form, before there is a session."""
         return "__Host-vigie-form" if self.settings.console.secure_cookie else "vigie_form"
+
+    @property
+    def about_brand(self) -> float:
+        """The probability from which a post is about the brand."""
+        return self.settings.reading.about_brand_threshold
+
+    def accounts(self, brand_id: str) -> tuple[str, ...]:
+        """A brand's own accounts, as `network:handle`."""
+        return next((brand.accounts for brand in self.settings.all_brands() if brand.id == brand_id), ())
 
     def words(self, brand_id: str | None = None) -> Words:
         """The words of the interface, with the times of a brand."""
@@ -175,18 +186,26 @@ def page(request: Request, looking: Viewer, template: str, status: int = 200, **
     """A whole page with the frame around it."""
     web = web_of(request)
     with web.database.read() as session:
-        waiting = reviews_waiting(session, looking.brand_id) if looking.sees_people else 0
-        unconfirmed = message_counts(session, looking.brand_id).get("unconfirmed", 0) if looking.sees_people else 0
+        nav_counts = _waiting(web, session, looking.brand_id) if looking.sees_people else {}
     frame = {
         "t": web.words(looking.brand_id),
         "now": web.now(),
         "viewer": looking,
         "section": template.split(".")[0],
-        "nav_counts": {"reviews": waiting, "messages": unconfirmed},
+        "nav_counts": nav_counts,
         "link": _linker(looking),
         "path": request.url.path,
     }
     return HTMLResponse(web.templates.get_template(template).render(**frame, **values), status)
+
+
+def _waiting(web: Web, session: Session, brand_id: str) -> dict[str, int]:
+    """What waits for a person, by page."""
+    return {
+        "reviews": reviews_waiting(session, brand_id),
+        "doubts": doubts_waiting(session, brand_id, web.about_brand, web.accounts(brand_id)),
+        "messages": message_counts(session, brand_id).get("unconfirmed", 0),
+    }
 
 
 def plain_page(web: Web, template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -1,13 +1,16 @@
 """What a post means: one reading per version of a post (labels in TAXONOMY)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SENTIMENTS = ("negative", "neutral", "positive")
 URGENCIES = ("high", "normal", "low")
 FLAGS = ("complaint", "about_brand", "ironic", "escalation")
-ENTITY_KINDS = ("brand", "product", "order", "email", "phone", "amount", "url", "mention")
+ENTITY_KINDS = (
+    *("brand", "product", "order", "email", "phone", "amount", "url", "mention"),
+    *("iban", "siren", "siret", "date", "place", "emoji"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Entity:
 class Reading:
     """Everything the model says of one text. Flags are probabilities of yes, 0 to 1.
 
-    `abstain` lists the heads that would rather ask a person; `model` is the version that read.
+    `abstain` lists the heads that would rather ask a person; `model` is the version that read. `topics` are labels of
+    one's own with their probabilities, where a model for them is set.
     """
 
     language: Label
@@ -50,10 +54,11 @@ class Reading:
     entities: tuple[Entity, ...]
     abstain: tuple[str, ...]
     model: str
+    topics: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The object that `vigie classify` prints (CONTRACTS), without network and id."""
-        return {
+        """The object that `vigie classify` prints (CONTRACTS), without network and id; `topics` if there are any."""
+        found: dict[str, Any] = {
             "language": {"label": self.language.label, "probability": self.language.probability},
             "sentiment": {"label": self.sentiment.label, "probabilities": dict(self.sentiment.probabilities)},
             "intent": {
@@ -67,6 +72,7 @@ class Reading:
             "abstain": list(self.abstain),
             "model": self.model,
         }
+        return found | ({"topics": dict(self.topics)} if self.topics else {})
 
 
 @dataclass(frozen=True, slots=True)

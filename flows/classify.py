@@ -1,4 +1,4 @@
-"""Understand: every version of every post gets one reading."""
+"""Understand: every version of every post gets one reading. The same words are read once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,13 @@ from config.wiring import App
 from domain.brand import Brand
 from domain.reading import Reading
 from flows.base import PATIENT, Outcome, all_steps, current_app
+from flows.reading import read_for, read_once
 from routing.crm import keyring
 from routing.matching.quoted import quoted_hashes
 from storage.claims import claim, release
+from storage.corrections import put_all_in_force
 from storage.quotes import save_quotes
-from storage.readings import save_reading
+from storage.readings import is_unhappy, save_reading
 from storage.tables import PostRow
 
 
@@ -35,38 +37,31 @@ def classify_batch(brand_id: str) -> Outcome:
     waiting = (PostRow.brand_id == brand.id) & (PostRow.stage == "heard") & PostRow.failed.is_(None)
     with app.database.begin() as session:
         posts = claim(session, PostRow, waiting, (PostRow.id,), work.batch, app.now(), work.lease_seconds)
-    read, failed = _read(app, brand, posts)
+    read, failed = read_once(app, brand, [post.text or "" for post in posts])
     with app.database.begin() as session:
         with session.no_autoflush:
-            kept = _keep(session, app, posts, read)
-        for post_id, reason in failed.items():
-            session.get_one(PostRow, post_id).failed = reason
+            kept = _keep(session, app, brand, posts, read)
+        for post in posts:
+            if reason := failed.get(post.text or ""):
+                session.get_one(PostRow, post.id).failed = reason
         release(session, PostRow, [post.id for post in posts])
-    return Outcome(took=len(posts), made={"readings": kept}, refused=len(failed))
+    refused = sum((post.text or "") in failed for post in posts)
+    return Outcome(took=len(posts), made={"readings": kept}, refused=refused)
 
 
-def _read(app: App, brand: Brand, posts: Sequence[PostRow]) -> tuple[dict[int, Reading], dict[int, str]]:
-    """Readings by post; a post on which the model fails is set apart and holds up no other."""
-    texts = [post.text or "" for post in posts]
-    try:
-        return dict(zip((post.id for post in posts), app.reader.read(texts, brand), strict=True)), {}
-    except (ValueError, RuntimeError, IndexError, KeyError) as error:
-        if len(posts) == 1:
-            return {}, {posts[0].id: f"cannot be read: {type(error).__name__}"}
-    halves = [_read(app, brand, part) for part in (posts[: len(posts) // 2], posts[len(posts) // 2 :])]
-    return halves[0][0] | halves[1][0], halves[0][1] | halves[1][1]
-
-
-def _keep(session: Session, app: App, seen: Sequence[PostRow], read: Mapping[int, Reading]) -> int:
+def _keep(session: Session, app: App, brand: Brand, seen: Sequence[PostRow], read: Mapping[str, Reading]) -> int:
     """Store the readings; what was edited or deleted meanwhile is left for the next step."""
-    versions = {post.id: post.version for post in seen if post.id in read}
+    texts = {post.id: post.text or "" for post in seen}
+    versions = {post.id: post.version for post in seen if texts[post.id] in read}
     current = select(PostRow).where(PostRow.id.in_(versions), PostRow.stage == "heard").with_for_update()
     posts = [post for post in session.scalars(current) if post.version == versions[post.id]]
-    ring, threshold = keyring(session), app.settings.reading.complaint_threshold
+    ring, threshold, mark = keyring(session), app.settings.reading.complaint_threshold, read_for(app, brand)
+    rows = []
     for post in posts:
-        reading = read[post.id]
-        unhappy = reading.flags["complaint"] >= threshold and reading.intent.label != "spam"
-        save_reading(session, post, reading, unhappy, app.now())
+        reading = read[texts[post.id]]
+        unhappy = is_unhappy(reading.flags["complaint"], reading.intent.label, threshold)
+        rows.append(save_reading(session, post, reading, unhappy, app.now(), mark))
         save_quotes(session, post, quoted_hashes(ring, reading.entities))
         post.stage = "read"
+    put_all_in_force(session, rows, threshold)
     return len(posts)

@@ -1,10 +1,10 @@
 """From logits to probabilities that mean what they say, and when to say nothing.
 
-Temperature and bias per head, and per language where the tuning rows suffice (Guo et al., "On Calibration of Modern
-Neural Networks", 2017; Platt, 1999, for yes or no).
+Temperature, bias and threshold per head, and per language where the tuning rows suffice (Guo et al., "On Calibration
+of Modern Neural Networks", 2017; Platt, 1999, for yes or no).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,33 @@ from numpy.typing import NDArray
 
 DIGITS = 4
 Floats = NDArray[np.float64]
+Head = Mapping[str, Any]
 
 
-def probabilities(logits: Floats, head: Mapping[str, Any], language: str) -> Floats:
-    """Of the labels of a choice; they add up to 1 before rounding."""
-    scaled = logits * _of(head, language)["scale"]
-    raised = np.exp(scaled - scaled.max())
-    return np.asarray(raised / raised.sum(), np.float64)
+def probabilities(logits: Floats, head: Head, languages: Sequence[str]) -> Floats:
+    """Of the labels of a choice, (texts, labels); each row adds up to 1."""
+    scaled = logits * fitted(head, "scale", languages)[:, None]
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
 
 
-def chance(logit: float, head: Mapping[str, Any], language: str) -> float:
-    """Of yes."""
-    fitted = _of(head, language)
-    return float(1 / (1 + np.exp(-np.clip(logit * fitted["scale"] + fitted["bias"], -30, 30))))
+def chances(logits: Floats, head: Head, languages: Sequence[str]) -> Floats:
+    """Of yes, one a text."""
+    moved = logits * fitted(head, "scale", languages) + fitted(head, "bias", languages)
+    return np.asarray(1 / (1 + np.exp(-np.clip(moved, -30, 30))), np.float64)
 
 
-def doubtful(probability: float, head: Mapping[str, Any]) -> bool:
+def doubtful(sure: Floats, head: Head, languages: Sequence[str]) -> NDArray[np.bool_]:
     """Whether the surest label of a head is not sure enough to act on."""
-    return probability < float(head["abstain"])
+    return np.asarray(sure < fitted(head, "abstain", languages))
+
+
+def fitted(head: Head, name: str, languages: Sequence[str]) -> Floats:
+    """What was fitted for the language of each text, else for any."""
+    known: Mapping[str, Mapping[str, float]] = head["calibration"]
+    return np.array([known.get(language, known["any"])[name] for language in languages], np.float64)
 
 
 def rounded(value: float) -> float:
     """As it is printed and stored."""
     return round(float(value), DIGITS)
-
-
-def _of(head: Mapping[str, Any], language: str) -> Mapping[str, float]:
-    fitted: Mapping[str, Mapping[str, float]] = head["calibration"]
-    return fitted.get(language, fitted["any"])

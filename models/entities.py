@@ -1,73 +1,112 @@
-"""The entities of a text: one spaCy pipeline per brand, with one component of our own.
+"""The entities of a text: one spaCy pipeline per brand, with a component for each kind of knowledge.
 
-The pipeline is the empty multilingual one, which starts in 50 ms (the French one takes seconds).
+Its vocabulary is our own and the same for all brands (models.document); spaCy's French language is not loaded, which
+takes seconds, and its Matcher is not used, which takes longer than everything here (docs/decisions/0013).
 """
 
-import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.vocab import Vocab
 
 from domain.brand import Brand
 from domain.reading import Entity
+from models.dates import dates
+from models.document import document, scan, vocabulary
 from models.identifiers import identifiers
 from models.names import Names
+from models.pictures import pictures
+from models.places import place_matcher, places
 from models.text import printable
 
 MAX_SCAN = 20_000  # characters; entities behind are not looked for
-COMPONENT = "vigie_entities"
 BATCH = 64
-_TOKEN = re.compile(r"\w{1,100}|\s{1,100}|[^\w\s]{1,100}")
+Found = Iterator[Entity]
+Finder = Callable[[Doc], Found]
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class Entities:
-    """The component: sets `doc._.entities`, sorted by place, none overlapping another."""
+def dated(brand: Brand) -> Finder:
+    """Days come first: 05/11/2026 is no phone."""
+    month_first = brand.country == "US"
+    return lambda doc: dates(scan(doc).text, scan(doc).words.plain, month_first=month_first)
 
-    def __init__(self, brand: Brand) -> None:
-        self.names = Names(brand)
-        self.country = brand.country
 
-    def __call__(self, doc: Doc) -> Doc:
-        text = doc.text
-        doc._.entities = apart((*map(self._own, identifiers(text, self.country)), *self._named(text)))
-        return doc
+def identified(brand: Brand) -> Finder:
+    """What identifies somebody or something; the brand's own handles are the brand."""
+    handles = Names(brand).handles
 
-    def _own(self, entity: Entity) -> Entity:
-        if entity.kind == "mention" and entity.value in self.names.handles:
-            return Entity("brand", entity.text, entity.start, entity.end, self.names.brand.name or entity.value)
+    def own(entity: Entity) -> Entity:
+        if entity.kind == "mention" and entity.value in handles:
+            return Entity("brand", entity.text, entity.start, entity.end, brand.name or entity.value)
         return entity
 
-    def _named(self, text: str) -> Iterator[Entity]:
-        for name, start, end in self.names.find(text):
-            start -= text[start - 1 : start] == "#"
+    return lambda doc: map(own, identifiers(scan(doc).text, brand.country))
+
+
+def named(brand: Brand) -> Finder:
+    """The brand and its products."""
+    names = Names(brand)
+
+    def find(doc: Doc) -> Found:
+        text = scan(doc).text
+        for name, start, end in names.find(text, scan(doc).words):
             yield Entity(name.kind, text[start:end], start, end, name.value)
 
+    return find
 
-def apart(entities: Iterable[Entity]) -> tuple[Entity, ...]:
-    """Of those that overlap, the one that came first."""
+
+def placed(brand: Brand) -> Finder:
+    """Behind the names: who writes of the firm Orange means no town."""
+    place_matcher()
+    return lambda doc: places(doc, brand.country)
+
+
+def pictured(brand: Brand) -> Finder:
+    """Emoji."""
+    return lambda doc: pictures(scan(doc).text)
+
+
+FINDERS = (dated, identified, named, placed, pictured)  # where two overlap, the first one's holds
+
+
+class Component:
+    """Adds what a finder finds to the scan of a document."""
+
+    def __init__(self, find: Finder) -> None:
+        self._find = find
+
+    def __call__(self, doc: Doc) -> Doc:
+        scan(doc).found.extend(self._find(doc))
+        return doc
+
+
+def apart(entities: Sequence[Entity]) -> tuple[Entity, ...]:
+    """Of those that overlap, the one that came first; by place."""
+    if len(entities) < 2:
+        return tuple(entities)
     kept: list[Entity] = []
     taken: set[int] = set()
     for entity in entities:
-        if taken.isdisjoint(range(entity.start, entity.end)):
+        span = range(entity.start, entity.end)
+        if taken.isdisjoint(span):
             kept.append(entity)
-            taken.update(range(entity.start, entity.end))
+            taken.update(span)
     return tuple(sorted(kept, key=lambda entity: entity.start))
 
 
 @lru_cache(maxsize=64)
 def pipeline(brand: Brand) -> Language:
     """The pipeline of one brand, made once in a process."""
-    nlp = spacy.blank("xx")
-    nlp.tokenizer = partial(_tokens, nlp.vocab)
-    nlp.add_pipe(COMPONENT, config={"brand": asdict(brand)})
+    nlp = spacy.blank("xx", vocab=vocabulary())
+    nlp.tokenizer = document
+    for finder in FINDERS:
+        nlp.add_pipe(f"vigie_{finder.__name__}", config={"brand": asdict(brand)})
     return nlp
 
 
@@ -77,22 +116,19 @@ def find_entities(texts: Sequence[str], brand: Brand) -> list[tuple[Entity, ...]
     nlp = pipeline(brand)
     with _ONE_AT_A_TIME, nlp.memory_zone():  # no word of a post stays in the vocabulary
         docs = nlp.pipe(shown, batch_size=BATCH)
-        return [_in_place(doc._.entities, text) for doc, text in zip(docs, texts, strict=True)]
-
-
-def _tokens(vocab: Vocab, text: str) -> Doc:
-    """Words, signs and spaces; spaCy's own rules take minutes on a page of brackets."""
-    parts = _TOKEN.findall(text)
-    return Doc(vocab, words=parts, spaces=[False] * len(parts))
+        return [_in_place(apart(scan(doc).found), text) for doc, text in zip(docs, texts, strict=True)]
 
 
 def _in_place(entities: Iterable[Entity], text: str) -> tuple[Entity, ...]:
     return tuple(Entity(e.kind, text[e.start : e.end], e.start, e.end, e.value) for e in entities)
 
 
-def _component(nlp: Language, name: str, brand: dict[str, Any]) -> Entities:
-    return Entities(Brand(**brand))
+def _register(finder: Callable[[Brand], Finder]) -> None:
+    def make(nlp: Language, name: str, brand: dict[str, Any]) -> Component:
+        return Component(finder(Brand(**brand)))
+
+    Language.factory(f"vigie_{finder.__name__}", func=make)
 
 
-Doc.set_extension("entities", default=(), force=True)
-Language.factory(COMPONENT, func=_component)
+for _finder in FINDERS:
+    _register(_finder)

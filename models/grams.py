@@ -15,33 +15,47 @@ WORD_BUCKETS = 1 << 16
 LETTER_BUCKETS = 1 << 16
 LETTER_RUNS = (3, 4, 5)
 MAX_LETTERS = 1200
-_PRIME = np.uint32(0x01000193)
-_MIX = np.uint32(0x9E3779B1)
+_SHORTEST = LETTER_RUNS[0]
+# Arrays without a dimension: numpy takes twice as long over its scalars.
+_PRIME, _MIX, _EARLY, _LATE = (np.array(value, np.uint32) for value in (0x01000193, 0x9E3779B1, 15, 13))
+_WORD_BUCKET, _LETTER_BUCKET = (np.array(count - 1, np.uint32) for count in (WORD_BUCKETS, LETTER_BUCKETS))
+_STARTS = np.array(LETTER_RUNS, np.uint32)[:, None] * _PRIME
 
 
 def word_grams(words: Sequence[str]) -> NDArray[np.int64]:
     """Buckets of the folded words and of each two neighbours; never empty."""
-    single = np.fromiter((crc32(fold(word).encode()) for word in ("", *words, "")), np.uint32, len(words) + 2)
+    single = np.array([0, *map(crc32, _folded(words)), 0], np.uint32)  # 0 is the hash of nothing: the two ends
     pairs = (single[:-1] * _PRIME) ^ (single[1:] * _MIX)
-    return (_spread(np.concatenate((single[1:-1], pairs))) % np.uint32(WORD_BUCKETS)).astype(np.int64)
+    return _buckets(np.concatenate((single[1:-1], pairs)), _WORD_BUCKET)
 
 
 def letter_grams(words: Sequence[str]) -> NDArray[np.int64]:
     """Buckets of runs of 3 to 5 characters over the folded text; never empty."""
     text = fold(f"  {' '.join(words)}  ")[:MAX_LETTERS]
     letters = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    runs = [_run(letters, size) for size in LETTER_RUNS]
-    return (np.concatenate(runs) % np.uint32(LETTER_BUCKETS)).astype(np.int64)
+    count = len(letters) - _SHORTEST + 1
+    mixed = np.zeros(len(letters) + len(LETTER_RUNS), np.uint32)  # zeros where a longer run finds no more letters
+    np.multiply(letters, _MIX, out=mixed[: len(letters)])
+    runs = np.empty((len(LETTER_RUNS), count), np.uint32)  # a row a size; all of them begin alike
+    np.bitwise_xor(_STARTS, mixed[:count], out=runs)
+    for shift in range(1, LETTER_RUNS[-1]):
+        growing = runs[max(shift - _SHORTEST + 1, 0) :]
+        growing *= _PRIME
+        growing ^= mixed[shift : shift + count]
+    whole = [run[: len(letters) - size + 1] for run, size in zip(runs, LETTER_RUNS, strict=True)]
+    return _buckets(np.concatenate(whole), _LETTER_BUCKET)
 
 
-def _run(letters: NDArray[np.uint32], size: int) -> NDArray[np.uint32]:
-    count = max(len(letters) - size + 1, 0)
-    total = np.full(count, size, np.uint32)
-    for shift in range(size):
-        total = (total * _PRIME) ^ (letters[shift : shift + count] * _MIX)
-    return _spread(total)
+def _folded(words: Sequence[str]) -> list[bytes]:
+    """Each word without accents. All at once, unless a sign within a word folds to the one between them."""
+    together = fold("\n".join(words)).encode().split(b"\n") if words else []
+    return together if len(together) == len(words) else [fold(word).encode() for word in words]
 
 
-def _spread(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    mixed = (values ^ (values >> np.uint32(15))) * _MIX
-    return mixed ^ (mixed >> np.uint32(13))
+def _buckets(values: NDArray[np.uint32], last: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Spread over the buckets up to the last, whose number is all ones; changes `values`."""
+    values ^= values >> _EARLY
+    values *= _MIX
+    values ^= values >> _LATE
+    values &= last
+    return values.astype(np.int64)

@@ -1,4 +1,4 @@
-"""What a customer may be known by: order-like numbers, e-mail addresses, phones; and amounts, links, handles."""
+"""What a customer may be known by: order and parcel numbers, e-mail addresses, phones; and amounts, links, handles."""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from itertools import chain
 import phonenumbers
 
 from domain.reading import Entity
+from models.parcels import accounts, firms, parcels
 
 _DOT = r"(?:\.|\s?[\[(]\s?(?:dot|point|\.)\s?[\])]\s?|\s(?:dot|point)\s)"
 _AT = r"(?:@|\s?[\[(]\s?(?:at|a|arobase|arobas|@)\s?[\])]\s?|\s(?:at|arobase|arobas|chez)\s)"
@@ -40,6 +41,8 @@ _AMOUNT = re.compile(
     rf"|(?P<b>{_FIGURE})\s?(?P<after>{_SIGN})(?P<cents>[0-9]{{2}})?)(?![\w])",
     re.IGNORECASE,
 )
+_SIGNS = ("€", "$", "£", "eur", "usd", "dollar", "buck", "gbp", "pound", "quid", "balles", "chf")
+_HIDDEN_AT = (" at ", "(at", "[at", "( at", "[ at", "arob", " chez ", "(a)", "[a]", "( a )", "[ a ]", "(@", "[@")
 _CURRENCY = {"€": "EUR", "e": "EUR", "b": "EUR", "$": "USD", "u": "USD", "d": "USD", "£": "GBP", "g": "GBP", "p": "GBP"}
 _CURRENCY |= {"q": "GBP", "c": "CHF"}
 _SMALL_WORDS = frozenset(
@@ -51,13 +54,28 @@ ORDER_DIGITS = range(5, 21)
 
 
 def identifiers(text: str, country: str) -> Iterator[Entity]:
-    """All of them, surest kinds first; they may overlap, the first one holds."""
-    yield from _urls(text)
-    yield from _emails(text)
-    yield from _phones(text, country)
-    yield from _amounts(text)
-    yield from _orders(text)
-    yield from _handles(text)
+    """All of them, surest kinds first; they may overlap, the first one holds.
+
+    Each kind is looked for only where the text has what it cannot be without: a sign, a word, enough digits.
+    """
+    small = text.lower()
+    digits = sum(map(text.count, "0123456789"))
+    if "://" in small or "www." in small:
+        yield from _urls(text)
+    if "@" in text or any(clue in small for clue in _HIDDEN_AT):
+        yield from _emails(text)
+    if digits >= 9:
+        yield from accounts(text)
+        yield from firms(text)
+        yield from parcels(text)
+    if digits >= 7:
+        yield from _phones(text, country)
+    if digits and any(sign in small for sign in _SIGNS):
+        yield from _amounts(text)
+    if digits >= ORDER_DIGITS.start:
+        yield from _orders(text)
+    if "@" in text:
+        yield from _handles(text)
 
 
 def _urls(text: str) -> Iterator[Entity]:
@@ -67,8 +85,6 @@ def _urls(text: str) -> Iterator[Entity]:
 
 
 def _emails(text: str) -> Iterator[Entity]:
-    if not re.search(r"@|[\[( ](?:at|a|arobas|chez)", text, re.IGNORECASE):
-        return
     for found in _EMAIL.finditer(text):
         local, host = (re.sub(_DOT, ".", part, flags=re.IGNORECASE).lower() for part in found.groups())
         yield Entity("email", found[0], found.start(), found.end(), f"{local}@{host}")

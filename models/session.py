@@ -1,18 +1,21 @@
 """The network in this process: weights, tokenizer and calibration of one folder, loaded once.
 
-Texts go through it one by one, so that no reading depends on what else is read with it: matrix products of
-another shape may differ in their last bits.
+Texts go through it one by one, on all processors, so that no reading depends on what else is read with it: products of
+other shapes differ in their last bits, and what is quantised together shares a scale.
 """
 
 import json
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from domain.errors import Misconfigured
 from models.grams import letter_grams, word_grams
@@ -20,7 +23,10 @@ from models.heads import CHOICES, HEADS, WIDTH
 from models.text import words
 
 MODEL_FILE, TOKENIZER_FILE, CONFIG_FILE, CARD_FILE = "model.onnx", "tokenizer.json", "config.json", "card.md"
-SPECIAL = {"unk_token": "[unk]", "pad_token": "[pad]"}
+INPUTS = ("pieces", "words", "letters")
+WORKERS = os.cpu_count() or 1
+SHARED_FROM = 4  # texts; fewer are not worth another thread
+UNKNOWN = 1  # the piece that stands for an empty text
 Logits = NDArray[np.float64]
 
 
@@ -30,31 +36,31 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = _config(folder / CONFIG_FILE)
+        self._tokenizer = _tokenizer(folder / TOKENIZER_FILE)
         self._network = _network(folder / MODEL_FILE)
-
-    @cached_property
-    def _tokenizer(self) -> Any:
-        path = self.folder / TOKENIZER_FILE
-        from transformers import PreTrainedTokenizerFast  # takes half a second: not before it is needed
-
-        try:
-            return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-                tokenizer_file=str(path), **SPECIAL
-            )
-        except Exception as error:  # the library raises bare Exception on a bad file
-            raise Misconfigured(f"{path}: not a tokenizer ({error})") from error
 
     def logits(self, texts: Sequence[str]) -> list[Logits]:
         """WIDTH numbers a text; the text must be printable (`models.text`)."""
         split = [words(text) for text in texts]
-        encoded = self._tokenizer([" ".join(one) for one in split])["input_ids"] if split else []
-        return [self._one(one, pieces) for one, pieces in zip(split, encoded, strict=True)]
+        encoded = self._tokenizer.encode_batch_fast([" ".join(one) for one in split])
+        most = self.config["max_pieces"]
+        pieces = [one.ids[:most] or [UNKNOWN] for one in encoded]
+        work = list(zip(split, pieces, strict=True))
+        if len(work) < SHARED_FROM:
+            return self._each(work)
+        shares = [work[at::WORKERS] for at in range(WORKERS)]
+        found: list[Any] = [None] * len(work)
+        for at, done in enumerate(_workers().map(self._each, shares)):
+            found[at::WORKERS] = done
+        return found
+
+    def _each(self, work: Iterable[tuple[list[str], list[int]]]) -> list[Logits]:
+        return [self._one(*one) for one in work]
 
     def _one(self, split: list[str], pieces: list[int]) -> Logits:
-        pieces = pieces[: self.config["max_pieces"]] or [1]
-        feed = {"pieces": [pieces], "words": [word_grams(split)], "letters": [letter_grams(split)]}
-        output = self._network.run(None, {name: np.array(value, np.int64) for name, value in feed.items()})
-        return np.asarray(output[0][0], np.float64)
+        values = (np.array(pieces, np.int64), word_grams(split), letter_grams(split))
+        feed = {name: value[None] for name, value in zip(INPUTS, values, strict=True)}
+        return np.asarray(self._network.run(None, feed)[0][0], np.float64)
 
 
 @lru_cache(maxsize=4)
@@ -66,6 +72,15 @@ def open_session(folder: Path) -> Session:
     session = Session(folder)
     session.logits([""])
     return session
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    """As many as there are processors; the network lets go of the interpreter while it works."""
+    return ThreadPoolExecutor(WORKERS, thread_name_prefix="vigie-reading")
+
+
+os.register_at_fork(after_in_child=_workers.cache_clear)  # threads do not come along
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -81,6 +96,13 @@ def _config(path: Path) -> dict[str, Any]:
     return config
 
 
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception on a bad file
+        raise Misconfigured(f"{path}: not a tokenizer ({error})") from error
+
+
 def _network(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -89,8 +111,7 @@ def _network(path: Path) -> onnxruntime.InferenceSession:
         network = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library's errors share no other base
         raise Misconfigured(f"{path}: not a network ({type(error).__name__})") from error
-    if [one.name for one in network.get_inputs()] != ["pieces", "words", "letters"] or network.get_outputs()[0].shape[
-        -1
-    ] != WIDTH:
+    names, width = [one.name for one in network.get_inputs()], network.get_outputs()[0].shape[-1]
+    if tuple(names) != INPUTS or width != WIDTH:
         raise Misconfigured(f"{path}: not the network of a reading model")
     return network

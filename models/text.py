@@ -5,6 +5,8 @@ At most MAX_CHARACTERS of a post are read for its meaning; what follows is looke
 
 import re
 import unicodedata
+from functools import lru_cache
+from itertools import filterfalse
 
 MAX_CHARACTERS = 3000
 BRAND = "\ue000"  # stands where the brand is named with a capital
@@ -21,10 +23,13 @@ _PHONE = re.compile(r"\[phone\]|(?<![\w-])(?:\+\d|0)(?:[ .-]?\d){7,14}(?!\d)")
 _CODE = re.compile(
     r"(?<![\w])(?=[a-z-]{0,6}[0-9])[a-z]{0,4}[ -]?[0-9][0-9a-z]*(?:[ -][0-9]{2,})*(?![\w])", re.IGNORECASE
 )
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d+")
-_STRETCHED = re.compile(r"(.)\1{3,}", re.DOTALL)
-_APART = re.compile(r"([^\w\s\u0300-\u036f])")
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'", "“": '"', "”": '"', "«": '"', "»": '"'})
+_STRETCHED = re.compile(r"(.)\1\1\1+", re.DOTALL)
+_WORD_OR_SIGN = re.compile(r"[\w\u0300-\u036f]+|[^\w\s]")
+_ACCENTED = re.compile(r"[^\x00-\x7f]")
+_STRAIGHT = (("’", "'"), ("‘", "'"), ("´", "'"), ("`", "'"), ("“", '"'), ("”", '"'), ("«", '"'), ("»", '"'))
+_CODE_DIGITS, _PHONE_DIGITS = 6, 8  # what a reference and a phone number have at least
 
 
 def printable(text: str) -> str:
@@ -34,22 +39,54 @@ def printable(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words and signs of a cleaned text: lower case, accents kept, addresses and numbers by kind."""
-    text = unicodedata.normalize("NFKC", _PILED_MARKS.sub(r"\1", text[:MAX_CHARACTERS]))
-    text = _EMAIL.sub(" zemail ", _URL.sub(" zurl ", text.translate(_APOSTROPHES)))
-    text = _PHONE.sub(" zphone ", _HANDLE.sub(" zuser ", text))
-    text = _CODE.sub(lambda found: " zcode " if sum(map(str.isdigit, found[0])) >= 6 else found[0], text)
-    text = _NUMBER.sub(lambda found: "0" * min(len(found[0]), 6), text)
-    text = _STRETCHED.sub(r"\1\1\1", text)
-    return _APART.sub(r" \1 ", (SHOUT if _shouted(text) else "") + text.lower()).split()
+    text = _straight(unicodedata.normalize("NFKC", _PILED_MARKS.sub(r"\1", text[:MAX_CHARACTERS])))
+    text = _STRETCHED.sub(r"\1\1\1", _without_numbers(_without_addresses(text)))
+    found = _WORD_OR_SIGN.findall(text.lower())
+    return [SHOUT, *found] if _shouted(text) else found
 
 
 def fold(word: str) -> str:
     """Without accents: how people type in a hurry."""
-    if word.isascii():
-        return word
-    return "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+    return word if word.isascii() else _ACCENTED.sub(lambda found: _plain(found[0]), word)
+
+
+@lru_cache(maxsize=4096)
+def _plain(sign: str) -> str:
+    """One sign without what combines with it: sign by sign, since their order changes nothing else."""
+    return "".join(filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", sign)))
+
+
+def _straight(text: str) -> str:
+    """Quotes and apostrophes as a keyboard has them."""
+    for curly, plain in _STRAIGHT:
+        text = text.replace(curly, plain)
+    return text
+
+
+def _without_addresses(text: str) -> str:
+    """Their kind instead of links, e-mail addresses and handles. Most posts have none of the signs of any."""
+    lower = text.lower()
+    if "/" in text or "http" in lower or "www." in lower:
+        text = _URL.sub(" zurl ", text)
+    if "@" in text or "[" in text:
+        text = _HANDLE.sub(" zuser ", _EMAIL.sub(" zemail ", text))
+    return text
+
+
+def _without_numbers(text: str) -> str:
+    """Their kind instead of phone numbers and references, their length instead of other numbers."""
+    digits = len(_DIGIT.findall(text))
+    if digits >= _PHONE_DIGITS or "[" in text:
+        text = _PHONE.sub(" zphone ", text)
+    if digits >= _CODE_DIGITS:
+        text = _CODE.sub(lambda found: " zcode " if _digits(found[0]) >= _CODE_DIGITS else found[0], text)
+    return _NUMBER.sub(lambda found: "0" * min(len(found[0]), 6), text) if digits else text
+
+
+def _digits(text: str) -> int:
+    return sum(map(str.isdigit, text))
 
 
 def _shouted(text: str) -> bool:
-    capitals = sum(c.isupper() for c in text)
-    return capitals >= 8 and capitals > 0.6 * sum(c.isalpha() for c in text)
+    capitals = sum(map(str.isupper, text))
+    return capitals >= 8 and capitals > 0.6 * sum(map(str.isalpha, text))

@@ -26,6 +26,8 @@ def settle_about(
     by_itself = {post.id: _why(reading, orders, threshold, ours) for post, reading in read}
     about_thread = spoken_to or any(by_itself.values())
     for post, reading in read:
+        if _by_person(reading):
+            continue
         why = by_itself[post.id]
         if why is None and about_thread and post.reply_to is not None:
             why = "thread"
@@ -38,11 +40,18 @@ def settle_about(
 
 
 def _why(reading: ReadingRow, orders: set[str], threshold: float, ours: bool) -> str | None:
+    if _by_person(reading):
+        return "person" if reading.about_brand >= threshold else None
     if ours:
         return "own page"
     if orders & set(_orders(reading)):
         return "order"
     return "model" if _by_model(reading) >= threshold else None
+
+
+def _by_person(reading: ReadingRow) -> bool:
+    """Whether a person has said it: that holds, whatever the place says."""
+    return "about_brand" in reading.details.get("corrected", {})
 
 
 def _by_model(reading: ReadingRow) -> float:

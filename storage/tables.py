@@ -27,12 +27,13 @@ from domain.contact import ContactAction
 from domain.customer import CONSENT_STATUSES, DIRECTIONS, PURPOSES, STATUSES
 from domain.evidence import Action, Grade
 from domain.message import MessageState
-from domain.reading import SENTIMENTS, URGENCIES
+from domain.reading import FLAGS, SENTIMENTS, URGENCIES
 from storage.types import Json, UtcDateTime, one_of
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 
 STAGES = ("heard", "read", "routed", "gone")
+HEADS = ("language", "sentiment", "intent", "urgency", *FLAGS)
 CONTACT_STATES = ("pending", "held", "planned", "person", "in_place", "never")
 ROLES = ("admin", "agent", "analyst")
 
@@ -172,7 +173,11 @@ class PostVersionRow(Branded, Base):
 
 
 class ReadingRow(Branded, Base):
-    """What one version of a post means, and which model said so."""
+    """What one version of a post means, and which model said so.
+
+    The columns hold what is in force: a person's corrections in place of the model's labels, which `details` keeps.
+    `doubts` names the heads on which a person is asked, until one has answered (storage/corrections.py).
+    """
 
     __tablename__ = "readings"
     __table_args__ = (
@@ -182,6 +187,7 @@ class ReadingRow(Branded, Base):
         CheckConstraint("complaint BETWEEN 0 AND 1", name="complaint_is_probability"),
         CheckConstraint("about_brand BETWEEN 0 AND 1", name="about_brand_is_probability"),
         Index("ix_readings_content", "brand_id", "content_hash", "model"),
+        Index("ix_readings_doubts", "brand_id", "doubts"),
     )
     post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
     version: Mapped[int]
@@ -196,9 +202,28 @@ class ReadingRow(Branded, Base):
     ironic: Mapped[float]
     escalation: Mapped[float]
     unhappy: Mapped[bool]
+    doubts: Mapped[str] = mapped_column(String(80), default="", server_default="")
     details: Mapped[dict[str, Any]]
-    model: Mapped[str] = mapped_column(String(80))
+    model: Mapped[str] = mapped_column(Text)
     read_at: Mapped[datetime]
+
+
+class CorrectionRow(Branded, Base):
+    """What a person said of one head of a reading, and of which model's. Never changed: the newest word holds."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        one_of("head", HEADS),
+        Index("ix_corrections_post", "post_id", "version"),
+        Index("ix_corrections_at", "brand_id", "at"),
+    )
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
+    version: Mapped[int]
+    head: Mapped[str] = mapped_column(String(20))
+    label: Mapped[str] = mapped_column(String(40))
+    by: Mapped[str] = mapped_column(String(320))
+    at: Mapped[datetime]
+    model: Mapped[str] = mapped_column(Text)
 
 
 class CustomerRow(Branded, Base):

@@ -1,1 +1,1 @@
-"""Makes the reading model and its card from labelled posts: `python -m models.training --data FOLDER --out FOLDER`."""
+"""Makes the reading model and its card from labelled posts: `vigie train --data FOLDER --out FOLDER`."""

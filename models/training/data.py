@@ -1,11 +1,12 @@
 """Every labelled text: the public sets under `train/` and the project's own corpus, in one form."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.heads import YES_NO
+from domain.errors import BadInput
+from models.heads import CHOICES, YES_NO
 from models.text import printable, words
 from models.training import mapping
 from models.training.rows import Row, keep, share
@@ -15,7 +16,8 @@ OWN_FIELDS = ("text", "lang", "sector", "intent", "second", "sentiment", "urgenc
 OWN_FILES = ("fr", "en", "homonyms", "spam")
 TEST_SECTORS = ("insurance", "food_delivery")  # never trained on
 TEST_BRANDS = ("castor", "shell")  # ambiguous names, never trained on
-TUNE_SHARE = 0.1  # of the own rows: thresholds, temperatures, the choice of the epoch
+TUNE_SECTORS = ("auto", "housing")  # thresholds and temperatures: on sectors as unseen as those of a new user
+TUNE_SHARE = 0.1  # of the rows that belong to no sector: homonyms and spam
 BITEXT_ROWS = 6000
 OWN_WEIGHT = 2.0
 PUBLIC_INTENT_WEIGHT = 0.4
@@ -49,7 +51,48 @@ def _part(name: str, item: dict[str, Any]) -> str:
     brand = (item["brand"] or "").lower().strip("@#")
     if item["sector"] in TEST_SECTORS or (name == "homonyms" and brand.startswith(TEST_BRANDS)):
         return "test"
-    return "tune" if share(item["text"]) < TUNE_SHARE else "train"
+    if name in ("homonyms", "spam"):
+        return "tune" if share(item["text"]) < TUNE_SHARE else "train"
+    return "tune" if item["sector"] in TUNE_SECTORS else "train"
+
+
+def extra_rows(paths: Sequence[Path]) -> list[Row]:
+    """Labelled texts of one's own, as `vigie corrections` writes them: `text`, and whichever labels it has.
+
+    JSON Lines; optional `lang` and `brand` (the name by which the text calls it); flags are 1 or 0. Raises `BadInput`,
+    which names file and line.
+    """
+    return [row for path in paths for row in _extra_file(path)]
+
+
+def _extra_file(path: Path) -> Iterator[Row]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a line may hold other line breaks
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                yield _extra(json.loads(line))
+            except (ValueError, TypeError, AttributeError, RecursionError) as error:
+                raise BadInput(f"{path}, line {number}: {error}") from error
+
+
+def _extra(item: dict[str, Any]) -> Row:
+    if not isinstance(item.get("text"), str) or not item["text"].strip():
+        raise ValueError("has no text")
+    labels: dict[str, Any] = {head: item[head] for head in ("sentiment", "intent", "urgency") if item.get(head)}
+    for head, label in labels.items():
+        if label not in CHOICES[head]:
+            raise ValueError(f"{label!r} is no {head}: {', '.join(CHOICES[head])}")
+    flags = {flag: int(item[flag]) for flag in YES_NO if item.get(flag) is not None}
+    if not set(flags.values()) <= {0, 1}:
+        raise ValueError("a flag is neither 1 nor 0")
+    if not labels and not flags and not item.get("lang"):
+        raise ValueError("has no label")
+    lang = str(item.get("lang") or "")
+    brand = item.get("brand") or None
+    return Row(item["text"], lang, "own_extra", brand=brand, weight=OWN_WEIGHT, **(labels | flags))
 
 
 def public_rows(folder: Path) -> list[Row]:
@@ -121,19 +164,19 @@ def _spam(train: Path) -> Iterator[Row]:
             yield Row(item["text"], "en", "sms_spam_en", intent="spam", weight=PUBLIC_INTENT_WEIGHT)
 
 
-def language_rows(folder: Path, own: list[Row]) -> list[Row]:
+def language_rows(folder: Path) -> list[Row]:
     """Sentences that teach the language alone."""
-    rows = [Row(row.text, row.lang, "own_language") for row in own if row.part == "train"]
+    rows: list[Row] = []
     for lang in ("ar", "hi"):
         texts = [item["text"] for item in objects(folder / "train" / f"umsab_{lang}_train.jsonl")]
         rows += [Row(text, "other", f"umsab_{lang}_train") for text in texts if not text.isascii()]
     for lang in ("de", "es", "it", "pt"):
         name = "en-de_tatoeba" if lang == "de" else f"en-{lang}_mozilla"
-        rows += [Row(other, lang, name) for _, other in pairs(folder, name, 2000)]
-    for english, french in pairs(folder, "tatoeba", 3000):
+        rows += [Row(other, lang, name) for _, other in pairs(folder, name, 1000)]
+    for english, french in pairs(folder, "tatoeba", 1500):
         rows += [Row(english, "en", "tatoeba"), Row(french, "fr", "tatoeba")]
     spoken = (folder / "french" / "commonvoice.txt").read_text(encoding="utf-8").splitlines()
-    return rows + keep([Row(line, "fr", "commonvoice") for line in spoken], 3000)
+    return rows + keep([Row(line, "fr", "commonvoice") for line in spoken], 1500)
 
 
 def pairs(folder: Path, name: str, count: int) -> list[tuple[str, str]]:

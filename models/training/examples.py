@@ -13,14 +13,16 @@ from models.heads import CHOICES, WIDTH, YES_NO, columns
 from models.mask import mask
 from models.text import BRAND, BRAND_LOWER, printable, words
 from models.training.gloss import Lexicon
+from models.training.network import POSITIONS
 from models.training.noise import coded, dressed, noisy
 from models.training.rows import Row
 
-MAX_PIECES = 160
+MAX_PIECES = POSITIONS
 CERTAIN_SHARE = 0.3  # of the weight, where a name is no homonym: such rows are many and say little
-NOISY_SHARE, GLOSSED_SHARE = 0.25, 0.6  # of the public rows
-OWN_NOISY, OWN_GLOSSED = 4, 2  # times that each own row is shown so
-CODED_SHARE, DRESSED_SHARE = 0.15, 0.5
+NOISY_SHARE, GLOSSED_SHARE = 0.25, 0.2  # of the public rows
+OWN_NOISY, OWN_GLOSSED = 2, 1  # times that each own row is shown so
+CODED_SHARE, DRESSED_SHARE, OTHER_CASE_SHARE = 0.15, 0.5, 0.4
+ESCALATION_WEIGHT = 2.5  # of the few rows that call for it
 SECOND_SHARE = 0.3  # of the target, where a row has a second intent
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -59,31 +61,47 @@ def read_words(row: Row) -> list[str]:
 
 
 def variants(rows: Sequence[Row], lexicons: dict[str, Lexicon], dice: random.Random) -> list[Shown]:
-    """Each row as it stands, as people in a hurry write it, word for word in the other language, and unmasked."""
-    return [shown for row in rows for shown in _variants(row, lexicons, dice)]
+    """Own rows as they stand, as people in a hurry write them, word for word in the other language, and unmasked.
+
+    Of public rows one of these faces, by the dice.
+    """
+    faces = (_own_faces if row.source.startswith("own_") else _public_face for row in rows)
+    return [shown for row, draw in zip(rows, faces, strict=True) for shown in draw(row, lexicons, dice)]
 
 
-def _variants(row: Row, lexicons: dict[str, Lexicon], dice: random.Random) -> Iterator[Shown]:
-    own = row.source.startswith("own_") and row.source != "own_language"
+def _own_faces(row: Row, lexicons: dict[str, Lexicon], dice: random.Random) -> Iterator[Shown]:
     yield row, read_words(row)
-    for _ in range(OWN_NOISY if own else dice.random() < NOISY_SHARE):
+    for _ in range(OWN_NOISY):
         yield row, words(_rewritten(_hidden(row), row, dice))
-    if own and row.brand:
-        yield (
-            replace(row, about_brand=0),
-            words(_rewritten(printable(row.text), row, dice)),
-        )  # unmasked: not about who asks
-    if row.lang in lexicons and row.source != "own_language":
-        for _ in range(OWN_GLOSSED if own else dice.random() < GLOSSED_SHARE):
+    if row.brand:  # unmasked: not about who asks
+        yield replace(row, about_brand=0), words(_rewritten(printable(row.text), row, dice))
+    if row.lang in lexicons:
+        for _ in range(OWN_GLOSSED):
             yield _glossed(row, lexicons[row.lang], dice)
+
+
+def _public_face(row: Row, lexicons: dict[str, Lexicon], dice: random.Random) -> Iterator[Shown]:
+    drawn = dice.random()
+    if drawn < NOISY_SHARE:
+        yield row, words(_rewritten(_hidden(row), row, dice))
+    elif drawn < NOISY_SHARE + GLOSSED_SHARE and row.lang in lexicons:
+        yield _glossed(row, lexicons[row.lang], dice)
+    else:
+        yield row, read_words(row)
 
 
 def _rewritten(text: str, row: Row, dice: random.Random) -> str:
     """Noisy three times in four; an order number now and then, where one may stand."""
     text = noisy(text, row.lang, dice) if dice.random() < 0.75 else text
     text = dressed(text, dice) if dice.random() < DRESSED_SHARE else text
+    text = _other_case(text) if dice.random() < OTHER_CASE_SHARE else text
     may = row.source.startswith("own_") and row.intent != "spam"
     return coded(text, dice) if may and dice.random() < CODED_SHARE else text
+
+
+def _other_case(text: str) -> str:
+    """The name with a small letter for a capital, and back: many never write capitals, so it is a weak clue."""
+    return text.translate({ord(BRAND): BRAND_LOWER, ord(BRAND_LOWER): BRAND})
 
 
 def _hidden(row: Row) -> str:
@@ -116,6 +134,8 @@ def _fill(target: Floats, known: Floats, row: Row) -> None:
 def _flag_weight(flag: str, row: Row) -> float:
     if flag == "about_brand" and row.about_brand and row.source != "own_homonyms":
         return CERTAIN_SHARE
+    if flag == "escalation" and row.escalation:
+        return ESCALATION_WEIGHT
     return row.weak if flag == "complaint" else 1.0
 
 

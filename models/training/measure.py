@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.brand import Brand
-from models.evaluation import Interval, bootstrap, calibration_error, recall_at_precision, surest
+from models.evaluation import (
+    ClassFigures,
+    Interval,
+    bootstrap,
+    by_class,
+    calibration_error,
+    recall_at_precision,
+    surest,
+)
 from models.heads import CHOICES, HEADS, YES_NO, columns
 from models.mask import mask
 from models.reader import load_reader
@@ -20,6 +28,8 @@ from models.training.linear import Linear
 from models.training.rows import Row
 from models.training.sets import Task
 from models.training.tune import answers
+
+PLOTTED = 8  # groups of equal size in a calibration plot
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,16 @@ class Doubt:
 
 
 @dataclass(frozen=True)
+class Class:
+    """Figures of one label in one language, on the own rows kept apart."""
+
+    head: str
+    lang: str
+    label: str
+    figures: ClassFigures
+
+
+@dataclass(frozen=True)
 class Speed:
     """Posts a second by the clock, and a second of processor time: other work on the machine slows only the first."""
 
@@ -63,6 +83,17 @@ def _measure(session: Session, task: Task, linear: Linear) -> Measured:
     return Measured(
         task, bootstrap(truth, said, task.figure), bootstrap(truth, linear.say(rows)[task.head], task.figure)
     )
+
+
+def figures(folder: Path, tasks: Sequence[Task]) -> list[float]:
+    """The same figures of another export of the network, without intervals."""
+    session, found = open_session(folder), []
+    for task in (one for one in tasks if one.rows):
+        rows = [row for row in task.rows if getattr(row, task.head) is not None]
+        said, _ = said_by(session, task.head, read(session, rows))
+        truth = np.array([str(getattr(row, task.head)) for row in rows])
+        found.append(task.figure(truth, np.array(said)))
+    return found
 
 
 def read(session: Session, rows: Sequence[Row]) -> list[Logits]:
@@ -91,6 +122,41 @@ def _doubt(session: Session, head: str, lang: str, rows: Sequence[Row]) -> Doubt
     said, sure = said_by(session, head, read(session, mine))
     right = np.array([str(getattr(row, head)) == one for row, one in zip(mine, said, strict=True)])
     return Doubt(head, lang, len(mine), calibration_error(sure, right), float(right.mean()), surest(sure, right))
+
+
+def classes(folder: Path, rows: Sequence[Row]) -> list[Class]:
+    """Of each label of each head and language."""
+    return [
+        Class(head, lang, label, figures)
+        for head in HEADS
+        if head != "language"
+        for lang in ("fr", "en")
+        for label, figures in _classes(open_session(folder), head, lang, rows).items()
+    ]
+
+
+def _classes(session: Session, head: str, lang: str, rows: Sequence[Row]) -> dict[str, ClassFigures]:
+    mine = [row for row in rows if row.lang == lang and (head != "about_brand" or row.brand)]
+    said, _ = said_by(session, head, read(session, mine))
+    return by_class([str(getattr(row, head)) for row in mine], said)
+
+
+def reliability(folder: Path, rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Points of the calibration plot: how sure a head was, how often it was right, and of how many rows."""
+    session = open_session(folder)
+    points: list[dict[str, object]] = []
+    for head in (one for one in HEADS if one != "language"):
+        for lang in ("fr", "en"):
+            mine = [row for row in rows if row.lang == lang and (head != "about_brand" or row.brand)]
+            said, sure = said_by(session, head, read(session, mine))
+            right = np.array([str(getattr(row, head)) == one for row, one in zip(mine, said, strict=True)])
+            points += [{"head": head, "language": lang, **point} for point in _points(sure, right)]
+    return points
+
+
+def _points(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, object]]:
+    groups = np.array_split(np.argsort(sure, kind="stable"), PLOTTED)
+    return [{"sure": float(sure[at].mean()), "right": float(right[at].mean()), "rows": len(at)} for at in groups]
 
 
 def language_accuracy(folder: Path, rows: Sequence[Row]) -> float:

@@ -1,10 +1,11 @@
-"""The network: pieces through two convolutions and a pooling, and beside them hashed grams.
+"""The network: a small transformer over pieces, and beside it hashed grams. Both give logits of all heads.
 
-Both give logits of all heads, which are added.
-
-Convolutions over word vectors after Kim, "Convolutional Neural Networks for Sentence Classification" (2014);
-the hashed grams after fastText.
+The transformer is BERT's (Devlin et al., 2019), with the layers that MiniLM keeps (Wang et al., 2020); the hashed grams
+are after fastText (Joulin et al., 2016).
 """
+
+from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,86 +16,99 @@ from models.heads import WIDTH
 
 Bag = tuple[Tensor, Tensor]
 
-PIECE_WIDTH = 128
-GRAM_WIDTH = 32
+PIECE_WIDTH = 384
+INNER = 4 * PIECE_WIDTH
+HEADS_OF_ATTENTION = 12
+POSITIONS = 160
+GRAM_WIDTH = 24
 HIDDEN = 256
-QUERIES = 4
-LAYERS = 2
-DROPOUT = 0.3
-WORD_DROPOUT = 0.1
+DROPOUT = 0.1
+HEAD_DROPOUT = 0.3
+WORD_DROPOUT = 0.08
+EPSILON = 1e-12
 
 
 class Layer(nn.Module):
-    """A residual convolution over three neighbours; positions beyond the text stay zero."""
+    """Attention and two dense layers, each added to what it took and normalised."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(PIECE_WIDTH)
-        self.convolve = nn.Linear(3 * PIECE_WIDTH, PIECE_WIDTH)
+        self.attention = nn.Linear(PIECE_WIDTH, 3 * PIECE_WIDTH)
+        self.out = nn.Linear(PIECE_WIDTH, PIECE_WIDTH)
+        self.first = nn.LayerNorm(PIECE_WIDTH, EPSILON)
+        self.up = nn.Linear(PIECE_WIDTH, INNER)
+        self.down = nn.Linear(INNER, PIECE_WIDTH)
+        self.second = nn.LayerNorm(PIECE_WIDTH, EPSILON)
+        self.drop = nn.Dropout(DROPOUT)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        y = self.norm(x)
-        y = functional.pad(y if mask is None else y * mask, (0, 0, 1, 1))
-        around = torch.cat((y[:, :-2], y[:, 1:-1], y[:, 2:]), 2)
-        return x + functional.relu(self.convolve(around))
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`mask` is true where a piece stands, (batch, 1, 1, length)."""
+        batch, length, _ = x.shape
+        parts = self.attention(x).view(batch, length, 3, HEADS_OF_ATTENTION, -1).permute(2, 0, 3, 1, 4)
+        seen = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], attn_mask=mask)
+        x = self.first(x + self.drop(self.out(seen.transpose(1, 2).reshape(batch, length, PIECE_WIDTH))))
+        return cast("Tensor", self.second(x + self.drop(self.down(functional.gelu(self.up(x))))))
 
 
-class Sentence(nn.Module):
-    """Pieces to one vector: mean, maximum and what four learned queries attend to."""
+class Encoder(nn.Module):
+    """Pieces to one vector each."""
 
-    def __init__(self, vocabulary: int) -> None:
+    def __init__(self, vocabulary: int, layers: int) -> None:
         super().__init__()
         self.pieces = nn.Embedding(vocabulary, PIECE_WIDTH, padding_idx=0)
-        nn.init.normal_(self.pieces.weight, std=0.1)
-        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-        self.queries = nn.Linear(PIECE_WIDTH, QUERIES)
-        self.out = nn.Linear(PIECE_WIDTH * (QUERIES + 2), HIDDEN)
+        self.places = nn.Embedding(POSITIONS, PIECE_WIDTH)
+        self.norm = nn.LayerNorm(PIECE_WIDTH, EPSILON)
+        self.layers = nn.ModuleList(Layer() for _ in range(layers))
+        self.drop = nn.Dropout(DROPOUT)
 
-    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = vectors
+    def forward(self, pieces: Tensor) -> tuple[Tensor, Tensor]:
+        """The vectors of a padded batch (0 pads), and where pieces stand."""
+        there = pieces != 0
+        x = self.pieces(pieces)
+        if self.training:
+            x = x * (torch.rand(pieces.shape) > WORD_DROPOUT).unsqueeze(-1)
+        x = self.drop(self.norm(x + self.places.weight[: pieces.shape[1]]))
         for layer in self.layers:
-            x = layer(x, mask)
-        scores = self.queries(x)
-        if mask is None:
-            mean, most = x.mean(1), x.amax(1)
-        else:
-            mean = (x * mask).sum(1) / mask.sum(1)
-            most = x.masked_fill(mask == 0, -1e4).amax(1)
-            scores = scores.masked_fill(mask == 0, -1e4)
-        seen = (scores.softmax(1).transpose(1, 2) @ x).flatten(1)
-        return self.out(torch.cat((mean, most, seen), 1))
+            x = layer(x, there[:, None, None, :])
+        return x, there.unsqueeze(-1)
 
 
 class Network(nn.Module):
-    """Logits of all heads. Training takes padded pieces with a mask and bags of grams with offsets."""
+    """Logits of all heads. `brand_pieces` are those that stand where the brand is named."""
 
-    def __init__(self, vocabulary: int) -> None:
+    def __init__(self, vocabulary: int, layers: int, brand_pieces: tuple[int, int]) -> None:
         super().__init__()
-        self.sentence = Sentence(vocabulary)
+        self.encoder = Encoder(vocabulary, layers)
+        self.brand_pieces = brand_pieces
         self.words = nn.EmbeddingBag(WORD_BUCKETS, GRAM_WIDTH, mode="sum")
         self.letters = nn.EmbeddingBag(LETTER_BUCKETS, GRAM_WIDTH, mode="sum")
         for bag in (self.words, self.letters):
             nn.init.uniform_(bag.weight, -0.05, 0.05)
-        self.drop = nn.Dropout(DROPOUT)
+        self.drop = nn.Dropout(HEAD_DROPOUT)
+        self.mix = nn.Linear(3 * PIECE_WIDTH, HIDDEN)
         self.deep = nn.Linear(HIDDEN, WIDTH)
         self.wide = nn.Linear(2 * GRAM_WIDTH, WIDTH, bias=False)
-        self.mix = nn.Linear(HIDDEN, HIDDEN)
 
     def vector(self, pieces: Tensor) -> Tensor:
-        """Of a padded batch of pieces (0 pads); in training some pieces are hidden."""
-        mask = (pieces != 0).unsqueeze(-1).float()
-        vectors = self.sentence.pieces(pieces)
-        if self.training:
-            vectors = vectors * (torch.rand(pieces.shape) > WORD_DROPOUT).unsqueeze(-1)
-        return self.sentence(functional.dropout(vectors, DROPOUT / 2, self.training), mask)
+        """The mean of the vectors of a text: what its translation must share."""
+        x, there = self.encoder(pieces)
+        return _mean(x, there)
 
-    def heads(self, sentence: Tensor, words: Tensor, letters: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits from the vector of the pieces, and logits from the sums of the grams."""
-        deep = self.deep(self.drop(functional.gelu(self.mix(self.drop(functional.gelu(sentence))))))
-        return deep, self.wide(self.drop(torch.cat((words, letters), 1)))
+    def seen(self, pieces: Tensor) -> Tensor:
+        """The mean, the largest, and what stands around the brand; nothing where it is not named."""
+        x, there = self.encoder(pieces)
+        brand = ((pieces == self.brand_pieces[0]) | (pieces == self.brand_pieces[1])).unsqueeze(-1)
+        most = x.masked_fill(~there, -1e4).amax(1)
+        return torch.cat((_mean(x, there), most, _mean(x, brand)), 1)
+
+    def judged(self, seen: Tensor) -> Tensor:
+        """Logits from what was seen."""
+        return cast("Tensor", self.deep(self.drop(functional.gelu(self.mix(self.drop(seen))))))
 
     def forward(self, pieces: Tensor, words: Bag, letters: Bag) -> tuple[Tensor, Tensor]:
-        return self.heads(self.vector(pieces), _sum(self.words, words), _sum(self.letters, letters))
+        """Logits from the pieces, and logits from the grams."""
+        grams = torch.cat((_sum(self.words, words), _sum(self.letters, letters)), 1)
+        return self.judged(self.seen(pieces)), self.wide(self.drop(grams))
 
     @property
     def tables(self) -> tuple[Tensor, Tensor]:
@@ -102,31 +116,36 @@ class Network(nn.Module):
         return self.words.weight, self.letters.weight
 
 
+def bert_layers(weights: Mapping[str, Tensor], kept: tuple[int, ...]) -> dict[str, Tensor]:
+    """The layers of a BERT under the names of `Encoder`; positions with the first token type added."""
+    found = {
+        "places.weight": weights["embeddings.position_embeddings.weight"][:POSITIONS]
+        + weights["embeddings.token_type_embeddings.weight"][0],
+        "norm.weight": weights["embeddings.LayerNorm.weight"],
+        "norm.bias": weights["embeddings.LayerNorm.bias"],
+    }
+    names = {
+        "out": "attention.output.dense",
+        "first": "attention.output.LayerNorm",
+        "up": "intermediate.dense",
+        "down": "output.dense",
+        "second": "output.LayerNorm",
+    }
+    for at, layer in enumerate(kept):
+        old = f"encoder.layer.{layer}."
+        for kind in ("weight", "bias"):
+            three = [weights[f"{old}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
+            found[f"layers.{at}.attention.{kind}"] = torch.cat(three)
+            found |= {f"layers.{at}.{new}.{kind}": weights[f"{old}{name}.{kind}"] for new, name in names.items()}
+    return found
+
+
+def _mean(x: Tensor, there: Tensor) -> Tensor:
+    return (x * there).sum(1) / there.sum(1).clamp(min=1)
+
+
 def _sum(table: nn.EmbeddingBag, grams: Bag) -> Tensor:
     """The sum of a text's grams over the root of their number: a few telling ones are heard among many."""
     flat, starts = grams
     counts = torch.diff(starts, append=torch.tensor([len(flat)]))
-    return table(flat, starts) / counts.sqrt().unsqueeze(1)
-
-
-class OneText(nn.Module):
-    """The same for one text without padding, its tables in half precision: what is shipped."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-        self.tables = nn.ParameterList(
-            nn.Parameter(table.weight.detach().half(), requires_grad=False)
-            for table in (network.sentence.pieces, network.words, network.letters)
-        )
-
-    def forward(self, pieces: Tensor, words: Tensor, letters: Tensor) -> Tensor:
-        vectors = functional.embedding(pieces, self.tables[0]).float()
-        bags = [_sum_one(grams, table) for grams, table in ((words, self.tables[1]), (letters, self.tables[2]))]
-        deep, wide = self.network.heads(self.network.sentence(vectors), bags[0], bags[1])
-        return deep + wide
-
-
-def _sum_one(grams: Tensor, table: Tensor) -> Tensor:
-    vectors = functional.embedding(grams, table).float()
-    return vectors.sum(1) / (torch.ones_like(vectors[:, :, :1]).sum(1)).sqrt()
+    return cast("Tensor", table(flat, starts) / counts.sqrt().unsqueeze(1))

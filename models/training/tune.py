@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import chance, probabilities
+from models.calibration import chances, probabilities
 from models.heads import CHOICES, HEADS, YES_NO, columns
 from models.training.examples import Examples
 from models.training.rows import Row
@@ -35,13 +35,13 @@ def _tune_head(head: str, data: Examples, logits: Floats, languages: NDArray[np.
     if head == "about_brand":
         even = _even(target[:, 0])
         target, output, spoken = target[even], output[even], spoken[even]
-    fitted = {"any": _fit(head, target, output)}
-    for lang in ("fr", "en"):
-        if head != "language" and (spoken == lang).sum() >= ENOUGH:
-            fitted[lang] = _fit(head, target[spoken == lang], output[spoken == lang])
+    enough = [lang for lang in ("fr", "en") if head != "language" and (spoken == lang).sum() >= ENOUGH]
+    parts = {"any": np.ones(len(output), bool)} | {lang: spoken == lang for lang in enough}
+    fitted = {lang: _fit(head, target[part], output[part]) for lang, part in parts.items()}
     labels = {"labels": list(CHOICES[head])} if head in CHOICES else {}
-    described = {**labels, "calibration": fitted, "abstain": 0.0}
-    return {**described, "abstain": _threshold(head, described, target, output, spoken)}
+    for lang, part in parts.items():
+        fitted[lang]["abstain"] = _threshold(head, fitted[lang], target[part], output[part])
+    return {**labels, "calibration": fitted}
 
 
 def _even(truth: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -74,27 +74,19 @@ def _choice_loss(truth: NDArray[np.int64], logits: Floats) -> float:
 
 
 def answers(
-    head: str, described: dict[str, Any], logits: Floats, languages: Sequence[str] | NDArray[np.str_]
+    head: str, described: dict[str, Any], logits: Floats, languages: Sequence[str]
 ) -> tuple[NDArray[np.int64], Floats]:
     """What a calibrated head says of each text (for yes or no: 1 or 0), and how sure it is."""
-    said, sure = [], []
-    for output, lang in zip(logits, languages, strict=True):
-        if head in YES_NO:
-            yes = chance(float(output[0]), described, str(lang))
-            said.append(int(yes >= 0.5))
-            sure.append(max(yes, 1 - yes))
-        else:
-            values = probabilities(output, described, str(lang))
-            said.append(int(values.argmax()))
-            sure.append(float(values.max()))
-    return np.array(said), np.array(sure)
+    if head in YES_NO:
+        yes = chances(logits[:, 0], described, languages)
+        return (yes >= 0.5).astype(np.int64), np.maximum(yes, 1 - yes)
+    values = probabilities(logits, described, languages)
+    return values.argmax(1), values.max(1)
 
 
-def _threshold(
-    head: str, described: dict[str, Any], target: NDArray[np.float32], output: Floats, spoken: NDArray[np.str_]
-) -> float:
+def _threshold(head: str, fitted: dict[str, float], target: NDArray[np.float32], output: Floats) -> float:
     """The least confidence at which what is kept is as right as wanted, within MOST_ABSTAINED."""
-    said, sure = answers(head, described, output, spoken)
+    said, sure = answers(head, {"calibration": {"any": fitted}}, output, ["any"] * len(output))
     right = said == (target[:, 0] > 0.5 if head in YES_NO else target.argmax(1))
     order = np.sort(sure)
     for at in range(int(len(order) * MOST_ABSTAINED)):
@@ -106,12 +98,12 @@ def _threshold(
 def second_threshold(rows: Sequence[Row], data: Examples, logits: NDArray[np.float32], head: dict[str, Any]) -> float:
     """The probability from which the next likeliest intent is named: best F1 against the labelled second ones."""
     where, names = columns()["intent"], CHOICES["intent"]
+    values = probabilities(logits[:, where].astype(np.float64), head, [row.lang for row in rows])
     guesses = []
-    for row, output in zip(rows, logits[:, where].astype(np.float64), strict=True):
+    for row, one in zip(rows, values, strict=True):
         if row.intent:
-            values = probabilities(output, head, row.lang)
-            _best, second = np.argsort(-values)[:2]
-            guesses.append((float(values[second]), {names[second]} == {row.second}, row.second is not None))
+            _best, second = np.argsort(-one)[:2]
+            guesses.append((float(one[second]), {names[second]} == {row.second}, row.second is not None))
     tried = [round(at, 2) for at in np.arange(0.06, 0.5, 0.02)]
     return float(max(tried, key=lambda least: _second_f1(guesses, least)))
 

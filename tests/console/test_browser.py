@@ -105,7 +105,9 @@ def ids(console: Console, database: Database) -> dict[str, int]:
     with database.begin() as session:
         case, review = whole_case(session), under_review(session)
         writer = factories.author(session, name=HOSTILE)
-        hostile = factories.case(session, factories.post(session, HOSTILE, writer, url="javascript:alert(9)"))
+        evil = factories.post(session, HOSTILE, writer, url="javascript:alert(9)")
+        factories.reading(session, evil, doubts="intent", details={"abstain": ["intent", "language"]})
+        hostile = factories.case(session, evil)
         return {"case": case.id, "review": review.id, "hostile": hostile.id}
 
 
@@ -114,6 +116,7 @@ def paths(ids: dict[str, int]) -> list[str]:
         "/",
         *(f"/cases/{number}" for number in ids.values()),
         "/reviews",
+        "/doubts",
         "/messages",
         "/trends",
         "/listening",

@@ -21,6 +21,7 @@ HOSTILE = '<script>alert(1)</script> =HYPERLINK("http://evil.example") \u202egnp
 PAGES = (
     "/",
     "/reviews",
+    "/doubts",
     "/messages",
     "/trends",
     "/trends?days=90",
@@ -91,13 +92,13 @@ def test_hostile_posts_stay_text(console: Console, fill: Fill) -> None:
     def make(session: Session) -> CaseRow:
         writer = factories.author(session, name=HOSTILE, handle="ev\u202ee")
         told = factories.post(session, HOSTILE, writer, url="javascript:alert(3)")
-        factories.reading(session, told)
+        factories.reading(session, told, doubts="intent")
         factories.match(session, told, factories.customer(session, name=HOSTILE))
         return factories.case(session, told)
 
     case = fill(make)
     browser = console.signed_in()
-    for path in ("/", f"/cases/{case.id}", "/reviews"):
+    for path in ("/", f"/cases/{case.id}", "/reviews", "/doubts"):
         text = browser.get(path).text
         assert "<script>alert" not in text
         assert "<img src=x" not in text

@@ -388,6 +388,7 @@ def test_addresses_are_masked(kind: str, value: str, shown: str) -> None:
 def test_masks_leave_order_numbers_alone() -> None:
     text = mask_text("HR2079228272, écrivez à zoe.p@example.org ou au 06 39 98 97 62")
     assert text == "HR2079228272, écrivez à z****@example.org ou au 06 •• •• •• 62"
+    assert mask_text("mon IBAN FR76 3000 6000 0112 3456 7890 189 !") == "mon IBAN FR76 •••• !"
     assert mask_email("") == "****"
     assert mask_phone("12") == "•• •• •• 12"
 

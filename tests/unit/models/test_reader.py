@@ -41,7 +41,7 @@ def test_the_object_is_the_one_that_is_promised() -> None:
     assert len(printed["intent"]["probabilities"]) == 13
     assert sum(printed["sentiment"]["probabilities"].values()) == pytest.approx(1, abs=2e-4)
     assert printed["language"]["label"] == "fr"
-    assert printed["model"] == "embedded-1"
+    assert printed["model"] == "embedded-2"
     assert {"kind": "order", "text": "HR4829174637", "start": 17, "end": 29, "value": "HR4829174637"} in printed[
         "entities"
     ]
@@ -84,5 +84,5 @@ def test_nothing_to_read_is_left_to_a_person_on_every_head() -> None:
 def test_no_text_is_slow_or_breaks_it(text: str) -> None:
     load_reader()
     began = time.perf_counter()
-    assert read(text).model == "embedded-1"
+    assert read(text).model == "embedded-2"
     assert time.perf_counter() - began < 3

@@ -44,4 +44,4 @@ def test_a_process_loads_the_weights_once() -> None:
 
 def test_the_shipped_files_are_small_and_carded() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25_000_000
-    assert (WEIGHTS / "card.md").read_text(encoding="utf-8").startswith("# embedded-1")
+    assert (WEIGHTS / "card.md").read_text(encoding="utf-8").startswith("# embedded-2")

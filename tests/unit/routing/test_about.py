@@ -59,6 +59,15 @@ def test_an_answer_to_the_brand_is_about_it(session: Session, thread: Thread) ->
     assert answer.about_brand == 1.0
 
 
+def test_what_a_person_said_holds_whatever_the_place_says(session: Session, thread: Thread) -> None:
+    root, answer = thread.say(0.9), thread.say(0.0, reply_to="1")
+    for reading in (root, answer):
+        reading.details = {**reading.details, "corrected": {"about_brand": "no"}}
+    root.about_brand = 0.0
+    thread.settle(session, ours=True)
+    assert (root.about_brand, answer.about_brand) == (0.0, 0.0)
+
+
 def test_settling_again_starts_from_the_models_own_word(session: Session, thread: Thread) -> None:
     root, answer = thread.say(0.9), thread.say(0.1, reply_to="1")
     thread.settle(session)

@@ -16,6 +16,7 @@ from storage.tables import (
     CaseRow,
     ConsentRow,
     ContactPointRow,
+    CorrectionRow,
     CustomerRow,
     IdentityRow,
     InteractionRow,
@@ -52,6 +53,7 @@ class Rows:
         self.put(ReadingRow, post_id=post, version=1, content_hash="h", language="fr", sentiment="negative",
                  intent="delivery", urgency="normal", complaint=0.9, about_brand=0.9, ironic=0.1, escalation=0.1,
                  unhappy=True, details={}, model="m", read_at=NOW)  # fmt: skip
+        self.put(CorrectionRow, post_id=post, version=1, head="intent", label="billing", by="anna", at=NOW, model="m")
         self.put(MatchRow, post_id=post, customer_key=customer, grade="stated", action="link", none_probability=0.1,
                  version="v", decided_at=NOW)  # fmt: skip
         self.put(CaseRow, subject=f"customer:{customer}", network="mastodon", thread="1", customer_key=customer,
@@ -130,6 +132,7 @@ IMPOSSIBLE: list[tuple[type[Base], Facts, str]] = [
     (ObjectionRow, {"topic": "mondays"}, "ck_objections_topic_known"),
     (PreferenceRow, {"source": "guessed"}, "ck_preferences_source_known"),
     (IdentityRow, {"account_id": "a2", "proof": "resembles"}, "ck_identities_proof_known"),
+    (CorrectionRow, {"head": "mood"}, "ck_corrections_head_known"),
     (MatchRow, {"customer_key": None}, "ck_matches_link_names_customer"),
     (MatchRow, {"action": "review"}, "ck_matches_link_names_customer"),
     (MatchRow, {"grade": "none"}, "ck_matches_link_has_proof"),

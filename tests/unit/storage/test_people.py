@@ -17,6 +17,7 @@ from routing.crm import import_customers, import_interactions, import_orders, ke
 from routing.intake import route_batch
 from routing.matching.quoted import quoted_hashes
 from storage import cases, messages
+from storage.corrections import correct
 from storage.people import erase_customer, everything_of
 from storage.posts import store_events
 from storage.quotes import save_quotes
@@ -80,6 +81,8 @@ def known(session: Session) -> Session:
     read_and_route(session)
     case = session.scalars(select(CaseRow).where(CaseRow.customer_key.is_not(None))).one()
     give_messages(session, case)
+    his = session.scalars(select(PostRow).filter_by(native_id="1")).one()
+    correct(session, his.id, his.version, {"intent": "billing"}, "anna@example.org", NOW, 0.5)
     return session
 
 

@@ -1,7 +1,10 @@
 import json
 from pathlib import Path
 
-from models.training.data import TEST_SECTORS, own_rows, without
+import pytest
+
+from domain.errors import BadInput
+from models.training.data import TEST_SECTORS, extra_rows, own_rows, without
 from models.training.rows import Row, keep, share
 
 ROW = {
@@ -30,3 +33,29 @@ def test_a_share_is_always_the_same() -> None:
     rows = [Row(str(number), "en", "a") for number in range(100)]
     assert keep(rows, 10) == keep(rows[::-1], 10)
     assert 0 <= share("x") < 1
+
+
+def test_rows_of_ones_own_teach_the_labels_they_have(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    told = {"text": "Colis\u2028perdu", "lang": "fr", "intent": "delivery", "complaint": 1, "brand": "Hirondelle"}
+    path.write_text(json.dumps(told, ensure_ascii=False) + "\n\n", encoding="utf-8")
+    [row] = extra_rows([path])
+    assert (row.source, row.part, row.intent, row.complaint, row.brand) == (
+        "own_extra",
+        "train",
+        "delivery",
+        1,
+        "Hirondelle",
+    )
+    assert (row.sentiment, row.urgency, row.ironic) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"text": "x"}', "[1]", "{", '{"label": "x"}', '{"text": "x", "intent": "love"}', '{"text": "x", "ironic": 2}'],
+)
+def test_a_row_that_teaches_nothing_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"text": "x", "ironic": 0}\n' + line, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"own\.jsonl, line 2"):
+        extra_rows([path])
