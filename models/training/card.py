@@ -227,7 +227,7 @@ def _how(report: Report) -> str:
         "Rows were also shown with noise (no accents, short forms, capitals, slips, order numbers, handles) and "
         "glossed word for word into the other language by a lexicon learned from the pairs. The name of the brand is "
         "masked, so that homonyms are told by context and new brands need no training. A tweet's sentiment stands, at "
-        "little weight, for the complaint flag that public tweets lack. Products, attention and tables were then "
-        "brought to "
-        f"eight bits. {report.minutes:.0f} minutes on two shared cores; {settings}."
+        "little weight, for the complaint flag that public tweets lack. At the end the sentiment's last layer was "
+        "fitted again, its labels balanced within each source. Products, attention and tables were then brought to "
+        f"eight bits. {report.minutes:.0f} minutes on two shared cores since it was last started; {settings}."
     )

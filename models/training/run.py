@@ -29,6 +29,7 @@ from models.training.network import Network, bert_layers
 from models.training.noise import noisy
 from models.training.rows import Row, keep, share
 from models.training.sets import tasks, validation_rows
+from models.training.settle import settle, settled_rows
 from models.training.teacher import Teacher, teacher_folder
 from models.training.tokens import make_tokenizer, starting_vectors
 from models.training.tune import mention_floor, second_threshold, tune
@@ -101,6 +102,8 @@ def run(data: Path, out: Path, epochs: int, threads: int, extra: Sequence[Path] 
     network = blank(material)
     align(network, material, work)
     teach(network, material, epochs, work)
+    rows = settled_rows(material.rows)
+    settle(network, rows, examples(rows, [read_words(row) for row in rows], material.tokenizer).pieces)
     calibrate(network, material, out)
     minutes = (time.monotonic() - began) / 60
     log.info("trained in %.1f minutes", minutes)
