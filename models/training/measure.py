@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Thread
 
@@ -29,6 +30,7 @@ from models.training.rows import Row
 from models.training.sets import Task
 from models.training.tune import answers
 
+Heard = tuple[Row, Logits]
 PLOTTED = 8  # groups of equal size in a calibration plot
 
 
@@ -39,6 +41,22 @@ class Measured:
     task: Task
     network: Interval
     linear: Interval
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a head said of the rows of one language, and how sure it was of each."""
+
+    head: str
+    lang: str
+    truth: list[str]
+    said: list[str]
+    sure: NDArray[np.float64]
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Of which rows it said the truth."""
+        return np.asarray(np.array(self.truth) == np.array(self.said), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -77,9 +95,7 @@ def measure(folder: Path, tasks: Sequence[Task], linear: Linear) -> list[Measure
 
 
 def _measure(session: Session, task: Task, linear: Linear) -> Measured:
-    rows = [row for row in task.rows if getattr(row, task.head) is not None]
-    truth = [str(getattr(row, task.head)) for row in rows]
-    said, _ = said_by(session, task.head, read(session, rows))
+    rows, truth, said = _said_of(session, task)
     return Measured(
         task, bootstrap(truth, said, task.figure), bootstrap(truth, linear.say(rows)[task.head], task.figure)
     )
@@ -89,11 +105,16 @@ def figures(folder: Path, tasks: Sequence[Task]) -> list[float]:
     """The same figures of another export of the network, without intervals."""
     session, found = open_session(folder), []
     for task in (one for one in tasks if one.rows):
-        rows = [row for row in task.rows if getattr(row, task.head) is not None]
-        said, _ = said_by(session, task.head, read(session, rows))
-        truth = np.array([str(getattr(row, task.head)) for row in rows])
-        found.append(task.figure(truth, np.array(said)))
+        _, truth, said = _said_of(session, task)
+        found.append(task.figure(np.array(truth), np.array(said)))
     return found
+
+
+def _said_of(session: Session, task: Task) -> tuple[list[Row], list[str], list[str]]:
+    """The rows that carry the label, what is true of them, and what the network says."""
+    rows = [row for row in task.rows if getattr(row, task.head) is not None]
+    said, _ = said_by(session, task.head, read(session, rows))
+    return rows, [str(getattr(row, task.head)) for row in rows], said
 
 
 def read(session: Session, rows: Sequence[Row]) -> list[Logits]:
@@ -111,47 +132,52 @@ def said_by(session: Session, head: str, logits: list[Logits]) -> tuple[list[str
     return [names[at] for at in said], sure
 
 
-def doubts(folder: Path, rows: Sequence[Row]) -> list[Doubt]:
+def heard(folder: Path, rows: Sequence[Row]) -> list[Heard]:
+    """Every row with what the network makes of it."""
+    return list(zip(rows, read(open_session(folder), rows), strict=True))
+
+
+def asked(folder: Path, rows: Sequence[Heard]) -> list[Asked]:
     """Of each head and language."""
     session = open_session(folder)
-    return [_doubt(session, head, lang, rows) for head in HEADS if head != "language" for lang in ("fr", "en")]
+    return [_asked(session, head, lang, rows) for head in HEADS if head != "language" for lang in ("fr", "en")]
 
 
-def _doubt(session: Session, head: str, lang: str, rows: Sequence[Row]) -> Doubt:
-    mine = [row for row in rows if row.lang == lang and (head != "about_brand" or row.brand)]
-    said, sure = said_by(session, head, read(session, mine))
-    right = np.array([str(getattr(row, head)) == one for row, one in zip(mine, said, strict=True)])
-    return Doubt(head, lang, len(mine), calibration_error(sure, right), float(right.mean()), surest(sure, right))
+def _asked(session: Session, head: str, lang: str, rows: Sequence[Heard]) -> Asked:
+    mine = [(row, one) for row, one in rows if row.lang == lang and (head != "about_brand" or row.brand)]
+    said, sure = said_by(session, head, [one for _, one in mine])
+    return Asked(head, lang, [str(getattr(row, head)) for row, _ in mine], said, sure)
 
 
-def classes(folder: Path, rows: Sequence[Row]) -> list[Class]:
-    """Of each label of each head and language."""
+def doubts(asked: Sequence[Asked]) -> list[Doubt]:
+    """How well each head knows what it knows."""
     return [
-        Class(head, lang, label, figures)
-        for head in HEADS
-        if head != "language"
-        for lang in ("fr", "en")
-        for label, figures in _classes(open_session(folder), head, lang, rows).items()
+        Doubt(
+            one.head,
+            one.lang,
+            len(one.said),
+            calibration_error(one.sure, one.right),
+            float(one.right.mean()),
+            surest(one.sure, one.right),
+        )
+        for one in asked
     ]
 
 
-def _classes(session: Session, head: str, lang: str, rows: Sequence[Row]) -> dict[str, ClassFigures]:
-    mine = [row for row in rows if row.lang == lang and (head != "about_brand" or row.brand)]
-    said, _ = said_by(session, head, read(session, mine))
-    return by_class([str(getattr(row, head)) for row in mine], said)
+def classes(asked: Sequence[Asked]) -> list[Class]:
+    """Of each label of each head and language."""
+    return [
+        Class(one.head, one.lang, label, figures)
+        for one in asked
+        for label, figures in by_class(one.truth, one.said).items()
+    ]
 
 
-def reliability(folder: Path, rows: Sequence[Row]) -> list[dict[str, object]]:
+def reliability(asked: Sequence[Asked]) -> list[dict[str, object]]:
     """Points of the calibration plot: how sure a head was, how often it was right, and of how many rows."""
-    session = open_session(folder)
-    points: list[dict[str, object]] = []
-    for head in (one for one in HEADS if one != "language"):
-        for lang in ("fr", "en"):
-            mine = [row for row in rows if row.lang == lang and (head != "about_brand" or row.brand)]
-            said, sure = said_by(session, head, read(session, mine))
-            right = np.array([str(getattr(row, head)) == one for row, one in zip(mine, said, strict=True)])
-            points += [{"head": head, "language": lang, **point} for point in _points(sure, right)]
-    return points
+    return [
+        {"head": one.head, "language": one.lang, **point} for one in asked for point in _points(one.sure, one.right)
+    ]
 
 
 def _points(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, object]]:
@@ -159,22 +185,18 @@ def _points(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[st
     return [{"sure": float(sure[at].mean()), "right": float(right[at].mean()), "rows": len(at)} for at in groups]
 
 
-def language_accuracy(folder: Path, rows: Sequence[Row]) -> float:
+def language_accuracy(folder: Path, rows: Sequence[Heard]) -> float:
     """Share of the rows whose language is heard right."""
-    session = open_session(folder)
-    said, _ = said_by(session, "language", read(session, rows))
-    return float(np.mean([row.lang == one for row, one in zip(rows, said, strict=True)]))
+    said, _ = said_by(open_session(folder), "language", [one for _, one in rows])
+    return float(np.mean([row.lang == one for (row, _), one in zip(rows, said, strict=True)]))
 
 
-def high_urgency(folder: Path, rows: Sequence[Row]) -> float:
+def high_urgency(rows: Sequence[Heard]) -> float:
     """Recall of high urgency at a precision of one half."""
-    session = open_session(folder)
-    at = columns()["urgency"].start
-    scores = []
-    for one in read(session, rows):
-        part = one[columns()["urgency"]]
-        scores.append(one[at] - np.logaddexp.reduce(part))
-    return recall_at_precision(np.array(scores), np.array([row.urgency == "high" for row in rows]))
+    parts = [one[columns()["urgency"]] for _, one in rows]
+    high = CHOICES["urgency"].index("high")
+    scores = np.array([part[high] - np.logaddexp.reduce(part) for part in parts])
+    return recall_at_precision(scores, np.array([row.urgency == "high" for row, _ in rows]))
 
 
 def speed(folder: Path, texts: Sequence[str], threads: int) -> Speed:

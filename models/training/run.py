@@ -195,18 +195,20 @@ def report(material: Material, out: Path, minutes: float, epochs: int) -> None:
     kept = material.part("test")
     linear, measured = Linear(material.rows), tasks(material.data, kept)
     posts = [row.text for row in kept][:SPEED_TEXTS]
+    heard = measure.heard(out, kept)
+    asked = measure.asked(out, heard)
     write_card(
         Report(
             folder=out,
             rows=material.rows,
             measured=measure.measure(out, measured, linear),
             exact=measure.figures(out / "work" / "exact", measured),
-            doubts=measure.doubts(out, kept),
-            classes=measure.classes(out, kept),
-            reliability=measure.reliability(out, kept),
+            doubts=measure.doubts(asked),
+            classes=measure.classes(asked),
+            reliability=measure.reliability(asked),
             agreement=agreement(material.own),
-            urgent={lang: measure.high_urgency(out, [r for r in kept if r.lang == lang]) for lang in ("fr", "en")},
-            languages=measure.language_accuracy(out, kept),
+            urgent={lang: measure.high_urgency([one for one in heard if one[0].lang == lang]) for lang in ("fr", "en")},
+            languages=measure.language_accuracy(out, heard),
             speeds={threads: measure.speed(out, posts, threads) for threads in (1, 2)},
             minutes=minutes,
             settings={"epochs": epochs, "batch": fit.BATCH, "learning rate": fit.ENCODER_RATE, "seed": SEED},
