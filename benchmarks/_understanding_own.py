@@ -7,23 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
-from tokenizers import Tokenizer
-
 from benchmarks._report import Section
-from benchmarks._understanding_posts import BATCH, BRAND, PIECES, ROOT, Batches, batches
+from benchmarks._understanding_posts import BATCH, BRAND, PIECES, ROOT, batches
 from benchmarks._understanding_timing import Speed, speed
 from models.entities import find_entities
-from models.grams import letter_grams, word_grams
 from models.reader import load_reader
-from models.session import INPUTS, MODEL_FILE, TOKENIZER_FILE, open_session
-from models.text import printable, words
+from models.session import open_session
+from models.text import printable
 
 AIM = 1000.0
 AIM_OF_START = 60 / 1.5
@@ -31,7 +26,6 @@ WHOLE = "vigie"
 PARTS = ("of that: entities", "of that: words, pieces, grams", "of that: these and the network", "the network alone")
 
 Speeds = dict[str, Speed]
-Feed = dict[str, np.ndarray]
 
 
 def measure(even: Sequence[str], mixed: Sequence[str], weights: Path) -> Iterator[Section]:
@@ -75,7 +69,7 @@ def _run(command: Sequence[str]) -> tuple[float, dict[str, float]]:
 def _apart(cores: int, function: Callable[..., Speeds], texts: Sequence[str], weights: Path) -> Speeds:
     """In a process of its own, whose threads are held to so many cores."""
     with ProcessPoolExecutor(1, get_context("spawn"), _hold_to, (cores,)) as process:
-        return process.submit(function, list(texts), weights, cores).result()
+        return process.submit(function, list(texts), weights).result()
 
 
 def _hold_to(cores: int) -> None:
@@ -83,41 +77,19 @@ def _hold_to(cores: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
 
 
-def _whole(texts: Sequence[str], weights: Path, _cores: int) -> Speeds:
+def _whole(texts: Sequence[str], weights: Path) -> Speeds:
     reader = load_reader(weights)
     return {WHOLE: speed(lambda batch: reader.read(batch, BRAND), batches(texts), len(texts))}
 
 
-def _all_parts(texts: Sequence[str], weights: Path, cores: int) -> Speeds:
+def _all_parts(texts: Sequence[str], weights: Path) -> Speeds:
     groups, session = batches(texts), open_session(weights.resolve())
     measured = partial(speed, size=len(texts))
     shown = [[printable(text) for text in batch] for batch in groups]
-    tokenizer = Tokenizer.from_file(str(weights / TOKENIZER_FILE))
     parts = (
         measured(lambda batch: find_entities(batch, BRAND), groups),
-        measured(lambda batch: _feeds(tokenizer, batch), shown),
+        measured(session.encoded, shown),
         measured(session.logits, shown),
-        _network_alone(weights, tokenizer, shown, len(texts), cores),
+        measured(session.judged, [session.encoded(batch) for batch in shown]),
     )
-    return _whole(texts, weights, cores) | dict(zip(PARTS, parts, strict=True))
-
-
-def _feeds(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Feed]:
-    """What the network takes for each text."""
-    split = [words(text) for text in texts]
-    encoded = tokenizer.encode_batch_fast([" ".join(one) for one in split])
-    arrays = [
-        (np.array(one.ids or [1], np.int64), word_grams(parts), letter_grams(parts))
-        for one, parts in zip(encoded, split, strict=True)
-    ]
-    return [{name: value[None] for name, value in zip(INPUTS, three, strict=True)} for three in arrays]
-
-
-def _network_alone(weights: Path, tokenizer: Tokenizer, shown: Batches, size: int, cores: int) -> Speed:
-    """One text a run, a run a core, with everything prepared."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    network = onnxruntime.InferenceSession(str(weights / MODEL_FILE), options, providers=["CPUExecutionProvider"])
-    feeds = [_feeds(tokenizer, batch) for batch in shown]
-    with ThreadPoolExecutor(cores) as workers:
-        return speed(lambda batch: list(workers.map(partial(network.run, None), batch)), feeds, size)
+    return _whole(texts, weights) | dict(zip(PARTS, parts, strict=True))

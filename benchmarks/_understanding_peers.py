@@ -18,7 +18,7 @@ from benchmarks._report import Section, seconds
 from benchmarks._understanding_posts import BATCH, PIECES, ROOT, seen
 
 DEFAULT = Path(".cache/torch")
-WANTED = ("torch>=2.9", "transformers>=5,<6", "onnx>=1.19", "onnxruntime>=1.22,<2", "obsei==1.1.*")
+WANTED = ("torch>=2.9", "transformers>=5,<6", "onnx>=1.19", "onnxruntime>=1.24,<2", "obsei==1.1.*")
 NEEDED = ("torch", "transformers", "onnx", "onnxruntime")
 MISSING = "not measured: torch and onnx are missing, run with --torch"
 MOST_SECONDS = 1200

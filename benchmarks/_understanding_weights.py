@@ -14,6 +14,7 @@ from onnx import numpy_helper
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
+from models.grams import WORD_BUCKETS
 from models.heads import WIDTH
 from models.training.export import graph
 from models.training.network import HEADS_OF_ATTENTION, INNER, PIECE_WIDTH, POSITIONS, Network
@@ -43,7 +44,8 @@ class Constants:
         """One of them."""
         value = self._all[name]
         exact = value * self._all[f"{name}.scale"] if value.dtype == np.int8 else value
-        return torch.from_numpy(np.array(exact, np.float32))
+        ease = self._all.get(f"{name}.ease")  # what the inputs are multiplied by, a row of the weight each
+        return torch.from_numpy(np.array(exact if ease is None else exact * ease[:, None], np.float32))
 
     def whole(self, name: str) -> int:
         """One that is a single whole number."""
@@ -53,11 +55,11 @@ class Constants:
 def network(path: Path) -> Network:
     """The network that was exported; its inputs are those of `models.training.network`."""
     told = Constants(path)
-    table = told.floats("piece_table")
+    table, grams = told.floats("piece_table"), told.floats("gram_table")
     made = Network(len(table), told.layers, (told.whole("brand0"), told.whole("brand1")))
     made.load_state_dict(
         {f"encoder.{name}": value for name, value in _encoder(told, table).items()}
-        | {f"{name}.weight": told.floats(f"{name}_table") for name in ("words", "letters")}
+        | {"words.weight": grams[:WORD_BUCKETS], "letters.weight": grams[WORD_BUCKETS:]}
         | {f"{name}.weight": told.floats(name).T for name in ("mix", "deep", "wide")}
         | {f"{name}.bias": told.floats(f"{name}.bias") for name in ("mix", "deep")}
     )
@@ -137,7 +139,7 @@ def _tokenizer(path: Path) -> PreTrainedTokenizerFast:
 
 def write_exact(made: Network, path: Path) -> None:
     """Encoder and deep heads in 32 bits, for batches of texts of one length."""
-    model = onnx.load_from_string(graph(made, exact=True))
+    model = onnx.load_from_string(graph(made, None))
     last = next(node for node in model.graph.node if "logits" in node.output)
     deep = last.input[0]
     kept, wanted = [], {deep}

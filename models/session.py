@@ -1,12 +1,12 @@
 """The network in this process: weights, tokenizer and calibration of one folder, loaded once.
 
-Texts go through it one by one, on all processors, so that no reading depends on what else is read with it: products of
-other shapes differ in their last bits, and what is quantised together shares a scale.
+Texts of one length go through it together, on all processors. What is said of a text is the same, bit by bit, whatever
+is read with it.
 """
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from domain.errors import Misconfigured
+from models.feed import INPUTS, Encoded, batches, inputs
 from models.grams import letter_grams, word_grams
 from models.heads import CHOICES, HEADS, WIDTH
 from models.text import words
 
 MODEL_FILE, TOKENIZER_FILE, CONFIG_FILE, CARD_FILE = "model.onnx", "tokenizer.json", "config.json", "card.md"
-INPUTS = ("pieces", "words", "letters")
 WORKERS = os.cpu_count() or 1
-SHARED_FROM = 4  # texts; fewer are not worth another thread
 UNKNOWN = 1  # the piece that stands for an empty text
 Logits = NDArray[np.float64]
 
@@ -40,27 +39,27 @@ class Session:
         self._network = _network(folder / MODEL_FILE)
 
     def logits(self, texts: Sequence[str]) -> list[Logits]:
-        """WIDTH numbers a text; the text must be printable (`models.text`)."""
+        """WIDTH numbers a text; the texts must be printable (`models.text`)."""
+        return self.judged(self.encoded(texts))
+
+    def encoded(self, texts: Sequence[str]) -> list[Encoded]:
+        """As the network takes them."""
         split = [words(text) for text in texts]
-        encoded = self._tokenizer.encode_batch_fast([" ".join(one) for one in split])
-        most = self.config["max_pieces"]
-        pieces = [one.ids[:most] or [UNKNOWN] for one in encoded]
-        work = list(zip(split, pieces, strict=True))
-        if len(work) < SHARED_FROM:
-            return self._each(work)
-        shares = [work[at::WORKERS] for at in range(WORKERS)]
-        found: list[Any] = [None] * len(work)
-        for at, done in enumerate(_workers().map(self._each, shares)):
-            found[at::WORKERS] = done
-        return found
+        joined, most = [" ".join(one) for one in split], self.config["max_pieces"]
+        pieces = [one.ids[:most] or [UNKNOWN] for one in self._tokenizer.encode_batch_fast(joined)]
+        return [Encoded(ids, word_grams(one), letter_grams(one)) for ids, one in zip(pieces, split, strict=True)]
 
-    def _each(self, work: Iterable[tuple[list[str], list[int]]]) -> list[Logits]:
-        return [self._one(*one) for one in work]
+    def judged(self, texts: Sequence[Encoded]) -> list[Logits]:
+        """The logits of each."""
+        found = np.empty((len(texts), WIDTH))
+        groups = list(batches([len(one.pieces) for one in texts]))
+        run = _workers().map if len(groups) > 1 else map
+        for group, logits in zip(groups, run(self._run, ([texts[at] for at in one] for one in groups)), strict=True):
+            found[group] = logits
+        return list(found)
 
-    def _one(self, split: list[str], pieces: list[int]) -> Logits:
-        values = (np.array(pieces, np.int64), word_grams(split), letter_grams(split))
-        feed = {name: value[None] for name, value in zip(INPUTS, values, strict=True)}
-        return np.asarray(self._network.run(None, feed)[0][0], np.float64)
+    def _run(self, texts: Sequence[Encoded]) -> Logits:
+        return np.asarray(self._network.run(None, inputs(texts))[0], np.float64)
 
 
 @lru_cache(maxsize=4)

@@ -64,15 +64,18 @@ def test_the_same_weights_compute_the_same_elsewhere(tmp_path: Path) -> None:
     from transformers import BertModel
 
     from benchmarks import _understanding_weights as weights
+    from models.feed import Encoded, inputs
     from models.training.export import graph
     from models.training.network import Network
+    from models.training.ranges import ranges
 
     torch.manual_seed(0)
-    (tmp_path / "model.onnx").write_bytes(graph(Network(60, 2, (5, 6)).eval(), exact=False))
+    pieces, untrained = torch.randint(2, 60, (3, 25)), Network(60, 2, (5, 6)).eval()
+    texts = [Encoded(one.numpy(), np.array([0]), np.array([0])) for one in pieces]
+    (tmp_path / "model.onnx").write_bytes(graph(untrained, ranges(untrained, texts)))
     made = weights.network(tmp_path / "model.onnx")
     weights.write_bert(made, ROOT / "models" / "weights" / "tokenizer.json", tmp_path / "bert")
     weights.write_exact(made, tmp_path / "exact.onnx")
-    pieces = torch.randint(2, 60, (3, 25))
     with torch.no_grad():
         vectors, _ = made.encoder(pieces)
         deep = made.judged(made.seen(pieces)).numpy()
@@ -81,6 +84,5 @@ def test_the_same_weights_compute_the_same_elsewhere(tmp_path: Path) -> None:
     assert torch.allclose(bert, vectors, atol=1e-5)
     assert np.allclose(exact, deep, atol=1e-5)
     shipped = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
-    none = np.zeros((1, 1), np.int64)
-    rounded = shipped.run(None, {"pieces": pieces[:1].numpy(), "words": none, "letters": none})[0]
-    assert np.abs(rounded - deep[:1]).max() < 0.15
+    rounded = shipped.run(None, dict(inputs(texts)))[0]
+    assert np.abs(rounded - deep).max() < 0.15

@@ -1,5 +1,8 @@
 import itertools
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,7 @@ from domain.reading import ENTITY_KINDS
 from models.document import vocabulary
 from models.entities import find_entities
 
+ROOT = Path(__file__).parents[3]
 BRAND = Brand(
     name="Hirondelle",
     aliases=("Hirondelle Groupe",),
@@ -119,3 +123,10 @@ def test_no_text_is_slow_or_breaks_it(text: str) -> None:
     began = time.perf_counter()
     find_entities([text], BRAND)
     assert time.perf_counter() - began < 2
+
+
+def test_the_command_line_of_spacy_is_not_imported() -> None:
+    """It takes half of the import of spaCy, which a first reading waits for."""
+    asked = "import sys, models.entities; print([name for name in ('weasel', 'httpx') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
