@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import typer
@@ -17,10 +18,14 @@ from listeners.base import Source, find_listeners
 from listeners.query import Query
 from models.hub.heads import open_head, open_topics
 from routing.channels.base import find_channels
+from routing.matching.certificate import permissions
 from storage.database import head_revision
 from storage.listening import Sample, gaps_since, load_cursor, recent_posts, spent_today
+from storage.sources import source_states
+from storage.tables import CustomerSourceRow
 
 GAPS_TOLD = timedelta(days=7)
+SOURCE_LATE = timedelta(hours=26)
 SAMPLE_TIME, SAMPLE_POSTS = timedelta(days=14), 5000
 NEARLY_ALL, ENOUGH = 0.9, 100
 _SEE_MODELS = "see docs/models.md"
@@ -65,7 +70,21 @@ def findings(app: App) -> Iterator[Finding]:
     yield _try("channel files", lambda: ", ".join(sorted(find_channels())))
     for brand in app.settings.all_brands():
         yield from _listeners(app, brand)
+        yield from _grades(app, brand)
+    for brand in app.settings.all_brands():
+        yield from _customer_sources(app, brand)
     yield from _channels(app)
+
+
+def _grades(app: App, brand: Brand) -> Iterator[Finding]:
+    """Which grades of proof act by themselves, and why the others do not."""
+    with app.database.read() as session:
+        found = permissions(session, brand.id, app.certificate_rules(), app.now())
+    states = {"shadow": "off", "suspended": "warning"}
+    for grade, one in found.items():
+        mend = "" if one.acts else "answer the reviews, or vigie grade set; see docs/matching.md"
+        told = f"{one.state}: {one.why}" if one.state != "proven" else one.why
+        yield Finding(f"grade {grade.value} ({brand.id})", states.get(one.state, "ok"), told, mend)
 
 
 def _models(app: App) -> Iterator[Finding]:
@@ -164,6 +183,39 @@ def _query(text: str, query: Query, sample: Sample) -> Finding:
     if share > NEARLY_ALL and len(sample.posts) >= ENOUGH:
         return Finding(what, "warning", f"{detail}: it matches nearly everything", "ask for more than one common word")
     return Finding(what, "ok", detail)
+
+
+def _customer_sources(app: App, brand: Brand) -> Iterator[Finding]:
+    """Each source of the customer file: its access, when it was last whole, what waits."""
+    try:
+        names = list(app.customer_sources(brand))
+    except VigieError as error:
+        yield Finding("customer sources", "broken", _line(error), "mend [customers.sources]")
+        return
+    with app.database.read() as session:
+        known = {row.name: row for row in source_states(session, brand.id)}
+    for name in names:
+        what = f"customer source {name}"
+        found = _try(what, partial(_access, app, name), f"mend [customers.sources.{name}]")
+        yield found if found.state == "broken" else _place(what, found.detail, known.get(name), app.now())
+
+
+def _access(app: App, name: str) -> str:
+    with app.customer_source(name) as source:
+        return source.check()
+
+
+def _place(what: str, access: str, row: CustomerSourceRow | None, now: datetime) -> Finding:
+    if row is not None and row.paused:
+        return Finding(what, "warning", f"paused: {row.paused}", "mend its access; it is tried again by itself")
+    if row is None or row.whole_at is None:
+        return Finding(what, "warning", f"{access}; never read to its end", "vigie sync")
+    waits = "" if row.waiting is None else f", {row.waiting} rows wait"
+    refused = f", {row.rejected} rows could not be used" if row.rejected else ""
+    told = f"{access}; up to date at {row.whole_at:%Y-%m-%d %H:%M} UTC{waits}{refused}"
+    if now - row.whole_at > SOURCE_LATE:
+        return Finding(what, "warning", told, "vigie sync, or vigie work, which does so every hour")
+    return Finding(what, "ok", told)
 
 
 def _channels(app: App) -> Iterator[Finding]:

@@ -7,11 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.base import BrandOption, ConfigOption, JsonOption, application, output, print_json, results
+from cli.base import BrandOption, ConfigOption, JsonOption, application, output, print_json, results, warn
 from domain.errors import BadInput
+from storage import audit
+from storage.customers import find_customer
+from storage.history import history_of
+from storage.merges import merge_customers, split_customers
 from storage.people import erase_customer, everything_of
+from storage.sources import told_by
 
-commands = typer.Typer(help="What is held of a person: show, export, erase.", no_args_is_help=True)
+commands = typer.Typer(help="A person: show, export, history, merge, split, erase.", no_args_is_help=True)
 IdArgument = Annotated[str, typer.Argument(help="The customer's id in your own file.", show_default=False)]
 
 
@@ -46,6 +51,57 @@ def export(
 
 
 @commands.command()
+def merge(
+    kept: Annotated[str, typer.Argument(help="The record that speaks for the person from now on.", show_default=False)],
+    merged: Annotated[str, typer.Argument(help="The other record of the same person.", show_default=False)],
+    brand: BrandOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say that two records are one person. Neither is changed; `split` undoes it."""
+    app = application(config)
+    owner = app.brand(brand)
+    with app.database.begin() as session:
+        merge_customers(session, owner.id, kept, merged, "command line", app.now())
+    results.print(f"{merged} is the same person as {kept}", markup=False)
+
+
+@commands.command()
+def split(
+    kept: Annotated[str, typer.Argument(help="The record that stays.", show_default=False)],
+    merged: Annotated[str, typer.Argument(help="The record that is another person.", show_default=False)],
+    brand: BrandOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Undo a merge: these two records are two people."""
+    app = application(config)
+    owner = app.brand(brand)
+    with app.database.begin() as session:
+        split_customers(session, owner.id, kept, merged, "command line", app.now())
+    results.print(f"{merged} is another person than {kept}", markup=False)
+
+
+@commands.command()
+def history(
+    customer_id: IdArgument, brand: BrandOption = None, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """What the record said before: names, addresses, status, each with its times."""
+    app = application(config)
+    owner = app.brand(brand)
+    with app.database.begin() as session:
+        row = find_customer(session, owner.id, customer_id)
+        if row is None:
+            raise BadInput(f"{customer_id}: no such customer of brand {owner.id}")
+        lines = history_of(session, row.id)
+        audit.record(session, owner.id, "command line", "customer history shown", f"customer:{row.id}", app.now())
+    if json:
+        print_json({"customer_id": customer_id, "history": lines})
+        return
+    for line in lines:
+        since, until = (f"{line[name]:%Y-%m-%d %H:%M}" if line[name] else "…" for name in ("since", "until"))
+        results.print(f"{line['field']:<12} {since:>16} to {until:<16} {line['value']}", markup=False, soft_wrap=True)
+
+
+@commands.command()
 def erase(
     customer_id: IdArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -59,9 +115,13 @@ def erase(
     if not yes and not typer.confirm(f"Erase customer {customer_id} of brand {owner.id}?", err=True):
         raise typer.Abort
     with app.database.begin() as session:
+        row = find_customer(session, owner.id, customer_id)
+        sources = [] if row is None else told_by(session, row.id)
         receipt = erase_customer(session, owner.id, customer_id, "command line", app.now())
     if receipt is None:
         raise BadInput(f"{customer_id}: no such customer of brand {owner.id}")
+    if sources:
+        warn(f"still told by {', '.join(sources)}: take him out there too, or the next reading brings him back")
     if json:
         print_json(receipt)
         return

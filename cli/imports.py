@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from sqlalchemy.orm import Session
 
 from cli.base import BrandOption, ConfigOption, JsonOption, application, messages, print_json, results, tell, warn
@@ -23,12 +24,14 @@ from listeners.files import (
     read_orders,
     read_posts,
 )
+from listeners.records import about_rows
 from routing.crm import import_customers, import_interactions, import_orders
 from storage.brands import lock_brand
-from storage.customers import Imported
+from storage.customer_file import Imported
 from storage.posts import Stored, store_events
 
 BATCH = 500
+MANY = 2000  # customers in one transaction: what has not changed costs no more than a look-up
 T = TypeVar("T")
 Store = Callable[[Session, Sequence[Any]], Stored | Imported]
 
@@ -58,7 +61,7 @@ def customers(
     """The customer file: who, where to reach them, what they allowed."""
     app = application(config)
     owner = app.brand(brand)
-    _import(app, files, read_customers, lambda s, items: import_customers(s, owner, items, app.now()), json)
+    _import(app, files, read_customers, lambda s, items: import_customers(s, owner, items, app.now()), json, MANY)
 
 
 @commands.command()
@@ -87,12 +90,16 @@ def load_file(
     read: Callable[[Path], ItemReader[Any]],
     store: Store,
     advance: Callable[[int], None] | None = None,
+    at_once: int = BATCH,
 ) -> dict[str, int]:
-    """One file into the database, a transaction every 500 rows; rejected rows beside it. Returns counts."""
+    """One file into the database, a transaction every `at_once` rows; rejected rows beside it. Returns counts.
+
+    Cut off and run again it goes on: rows that are stored already cost a look-up.
+    """
     reader = read(path)
     totals: dict[str, int] = {"rows": 0, "rejected": 0}
     with RejectedFile(path) as rejected:
-        for batch in _batches(reader):
+        for batch in _batches(reader, at_once):
             good = [item.value for item in batch if isinstance(item, Read)]
             bad = [item for item in batch if isinstance(item, Rejected)]
             for item in bad:
@@ -111,7 +118,14 @@ def load_file(
     return totals
 
 
-def _import(app: App, files: Sequence[Path], read: Callable[[Path], ItemReader[Any]], store: Store, json: bool) -> None:
+def _import(
+    app: App,
+    files: Sequence[Path],
+    read: Callable[[Path], ItemReader[Any]],
+    store: Store,
+    json: bool,
+    at_once: int = BATCH,
+) -> None:
     done = {}
     columns = (
         SpinnerColumn(),
@@ -119,11 +133,13 @@ def _import(app: App, files: Sequence[Path], read: Callable[[Path], ItemReader[A
         BarColumn(),
         TextColumn("{task.completed} rows"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as progress:
         for path in files:
-            bar = progress.add_task(path.name, total=None)
-            done[str(path)] = load_file(app, path, read, store, lambda count, bar=bar: progress.advance(bar, count))  # type: ignore[misc]
+            bar = progress.add_task(path.name, total=None if progress.disable else about_rows(path))
+            advance = partial(progress.advance, bar)
+            done[str(path)] = load_file(app, path, read, store, advance, at_once)
     for name, counts in done.items():
         if counts["rejected"]:
             tell(f"{name}: {counts['rejected']} of {counts['rows']} rows rejected, see {name}.rejected.jsonl")
@@ -137,7 +153,7 @@ def _import(app: App, files: Sequence[Path], read: Callable[[Path], ItemReader[A
         raise BadInput(f"{empty[0]}: no row of it could be used, see {empty[0]}.rejected.jsonl")
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
+    while batch := list(islice(iterator, size)):
         yield batch

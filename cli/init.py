@@ -42,6 +42,11 @@ paths = []                    # files or folders of posts, read again when they 
 # handle = "you.bsky.social"
 # password_env = "BLUESKY_APP_PASSWORD"
 
+[matching]
+# A new installation watches first: what would be linked is shown to a person, and nothing is linked by itself until
+# enough answers have been right (docs/matching.md). "acting" lets links act at once, and needs a start_reason.
+start = "shadow"
+
 [contact]
 # Nothing leaves the house until a channel is switched on: messages lie in the folder below.
 quiet_from = "20:00:00"

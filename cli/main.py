@@ -9,17 +9,22 @@ from domain.errors import BadInput, Misconfigured, VigieError
 try:
     from cli import (
         check,
+        claims,
         console,
         corrections,
         customer,
         evaluate,
         files,
+        grade,
         imports,
         init,
+        learn,
         listen,
+        quality,
         remap,
         run,
         status,
+        sync,
         train,
         users,
     )
@@ -49,10 +54,15 @@ vigie.command("decide")(files.decide)
 vigie.command("evaluate")(evaluate.evaluate)
 vigie.command("train")(train.train)
 vigie.command("corrections")(corrections.corrections)
+vigie.command("sync")(sync.sync)
+vigie.command("learn")(learn.learn)
+vigie.command("quality")(quality.quality)
 vigie.command("status")(status.status)
 vigie.command("console")(console.console)
 
+vigie.add_typer(claims.commands, name="claims")
 vigie.add_typer(customer.commands, name="customer")
+vigie.add_typer(grade.commands, name="grade")
 vigie.add_typer(users.commands, name="user")
 
 

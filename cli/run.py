@@ -12,7 +12,7 @@ from domain.errors import BadInput
 from insights.figures import funnel
 
 STAGES = ("collect", "classify", "route", "contact", "follow_up")
-BESIDE = ("comply",)
+BESIDE = ("comply", "sync", "learn")
 STAGES_HELP = f"Of {', '.join(STAGES)}, all without; or {', '.join(BESIDE)}."
 
 

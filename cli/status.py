@@ -3,15 +3,16 @@
 from rich.table import Table
 
 from cli.base import ConfigOption, JsonOption, application, print_json, results
+from cli.grade import grade_table, grades
 from cli.run import figures, funnel_table
 
 
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Heard → about the brand → unhappy → matched → contactable → contacted → answered → solved, and what waits."""
     app = application(config)
-    told = figures(app)
+    told, of_grades = figures(app), grades(app)
     if json:
-        print_json({"now": app.now().isoformat(), "brands": told})
+        print_json({"now": app.now().isoformat(), "brands": told, "grades": of_grades})
         return
     for brand_id, funnel in told.items():
         results.print(funnel_table(brand_id, funnel))
@@ -20,3 +21,4 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
             waiting.add_row(stage, str(line["count"]), line["oldest"] or "–")
         waiting.add_row("failed", str(funnel["failed"]), "–")
         results.print(waiting)
+        results.print(grade_table(brand_id, of_grades[brand_id]))

@@ -5,17 +5,22 @@ defaults hold. Secrets never stand in the file: they come by `VIGIE_SECTION__KEY
 `VIGIE_SECTION__KEY_FILE`, or from a Prefect Secret block named as `VIGIE_SECTION__KEY=prefect:NAME`.
 """
 
+import re
 from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator, model_validator
 
 from domain.brand import Brand
 from domain.contact import ContactPolicy
+from domain.errors import Misconfigured
 from listeners.base import ListenerSettings, find_listeners
+from listeners.crm.settings import CustomerSourceSettings
 from models.hub.spec import HYPOTHESIS, MAX_TOKENS, HeadModel, Source, TopicModel
+from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -32,6 +37,26 @@ class DatabaseSettings(Section):
 
     url: str = ""
     busy_seconds: float = Field(30.0, gt=0, le=600)
+
+
+class OrderPatternSettings(Section):
+    """How the shop writes its order numbers, without spaces and hyphens; a number of no pattern identifies nobody."""
+
+    name: str = Field(min_length=1, max_length=60)
+    pattern: str = Field(min_length=1)
+    checksum: Literal["none", "luhn", "mod97", "mod10", "s10"] = "none"
+
+    @model_validator(mode="after")
+    def _compiles(self) -> Self:
+        try:
+            self.compiled()
+        except Misconfigured as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def compiled(self) -> OrderPattern:
+        """The same as matching's noun."""
+        return compiled(self.name, self.pattern, self.checksum)
 
 
 class BrandSettings(Section):
@@ -51,6 +76,7 @@ class BrandSettings(Section):
     language: str = "fr"
     country: str = Field("FR", pattern=r"^[A-Z]{2}$")
     timezone: str = "Europe/Paris"
+    order_patterns: tuple[OrderPatternSettings, ...] = Field((), max_length=20)
 
     @field_validator("timezone")
     @classmethod
@@ -224,15 +250,60 @@ class ReadingSettings(Section):
         return self.topics.spec(root) if self.topics.model else None
 
 
+class AuditSettings(Section):
+    """The certificate of precision: which share of decisions is looked at again, and how right a grade has to be."""
+
+    link_rate: Probability = 0.1
+    refusal_rate: Probability = 0.02
+    target_declared: float = Field(0.99, ge=0.5, lt=1)
+    target_stated: float = Field(0.99, ge=0.5, lt=1)
+    confidence: float = Field(0.95, ge=0.5, lt=1)
+    window_days: float = Field(365.0, gt=0)
+    shift_days: float = Field(7.0, gt=0)
+
+
+class LearningSettings(Section):
+    """The flow `learn`: how many confirmed links it wants, and how many of them what is believed now counts for."""
+
+    least_links: int = Field(200, ge=20)
+    prior_links: float = Field(50.0, gt=0)
+
+
 class MatchingSettings(Section):
     """`young_account_days`: an account this new that quotes an identifier goes to review.
 
-    `probe_limit`: an account that quotes more different identifiers than this is probing.
+    `probe_limit`: an account that quotes more different identifiers than this is probing. `start`: whether links
+    act before their grade is certified; see `docs/matching.md`.
     """
 
     young_account_days: float = Field(7.0, ge=0)
     probe_limit: int = Field(3, ge=1)
     block_limit: int = Field(50, ge=1)
+    start: Literal["shadow", "acting"] = "shadow"
+    start_reason: str = ""
+    account_months: int = Field(12, ge=1, le=120)
+    audit: AuditSettings = AuditSettings()
+    learning: LearningSettings = LearningSettings()
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.start == "acting" and not self.start_reason.strip():
+            raise ValueError('start = "acting" needs a start_reason: why links may act before any was audited')
+        return self
+
+
+class CustomersSettings(Section):
+    """Where the customer file comes from again and again: a table `[customers.sources.NAME]` each."""
+
+    sources: dict[str, CustomerSourceSettings] = {}
+
+    @field_validator("sources")
+    @classmethod
+    def _plain_names(cls, value: dict[str, CustomerSourceSettings]) -> dict[str, CustomerSourceSettings]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+                raise ValueError(f"{name!r} is no name for a source: small letters, digits, - and _")
+        return value
 
 
 class CasesSettings(Section):
@@ -282,6 +353,28 @@ class ContactSettings(Section):
             default_timezone=brand.timezone,
             default_country=brand.country,
         )
+
+
+class ClaimsSettings(Section):
+    """Links by which people say, with proof, which customer they are (`docs/claims.md`).
+
+    `base_url` is the public address of the console, such as `https://care.example.org`; without it nobody is asked.
+    """
+
+    base_url: str = ""
+    hours: Hours = 72
+    code_minutes: float = Field(10.0, gt=0, le=60)
+    answer_seconds: float = Field(1.0, ge=0, le=10)
+    ask_by_itself: bool = False
+    ask_again_days: float = Field(30.0, ge=0, le=3660)
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):
+            raise ValueError(f"{value!r} is no address; write it as https://care.example.org")
+        return value.rstrip("/")
 
 
 class FolderChannelSettings(Section):
@@ -338,8 +431,10 @@ class Settings(Section):
     listeners: ListenersSettings = ListenersSettings()
     reading: ReadingSettings = ReadingSettings()
     matching: MatchingSettings = MatchingSettings()
+    customers: CustomersSettings = CustomersSettings()
     cases: CasesSettings = CasesSettings()
     contact: ContactSettings = ContactSettings()
+    claims: ClaimsSettings = ClaimsSettings()
     channels: ChannelsSettings = ChannelsSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
@@ -347,6 +442,11 @@ class Settings(Section):
     def all_brands(self) -> tuple[Brand, ...]:
         """Every brand of the installation: `[brand]`, or the list `[[brands]]`."""
         return tuple(section.brand() for section in self.brands) or (self.brand.brand(),)
+
+    def order_patterns(self, brand_id: str) -> tuple[OrderPattern, ...]:
+        """How the shop of this brand writes its order numbers; none means that every number may be one."""
+        sections = self.brands or (self.brand,)
+        return tuple(one.compiled() for section in sections if section.id == brand_id for one in section.order_patterns)
 
     def path(self, relative: str) -> Path:
         """A path of the settings, from the folder that the settings lie in."""

@@ -1,7 +1,8 @@
 """The one place that knows everybody: puts settings, database, models, listeners and channels together."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,14 @@ from config.policies import network_policy
 from config.settings import Settings
 from domain.brand import Brand
 from domain.case import Severity
+from domain.claim import CLAIM_TEMPLATES
 from domain.contact import ContactAction
 from domain.errors import Misconfigured, VigieError
+from domain.evidence import Grade
 from listeners.base import Around, Source, find_listeners
+from listeners.crm.base import CustomerSource
+from listeners.crm.opening import open_source
+from listeners.crm.settings import CustomerSourceSettings
 from listeners.query import Query, Vocabulary, parse_query
 from models.entities import find_entities
 from models.hub.reader import compose
@@ -24,12 +30,17 @@ from models.reader import Reader, load_reader
 from routing.channels.base import Carriers, Channel
 from routing.channels.email import EmailChannel, EmailOptions
 from routing.channels.folder import FolderChannel, FolderOptions
+from routing.claim_asking import recheck_claim
+from routing.claim_rules import ClaimRules
 from routing.contact import ContactRules, recheck
 from routing.intake import IntakeRules
+from routing.matching.certificate import CertificateRules
+from routing.matching.learning import LearningRules
 from routing.matching.matcher import MatchRules
 from routing.outbox import Cancel, Hold
 from routing.preview import MatchContext
 from routing.priority import Deadlines
+from routing.rekey import renew_keys
 from storage.brands import ensure_brands
 from storage.claims import release_dead
 from storage.database import Database
@@ -51,6 +62,7 @@ class App:
         with database.begin() as session:
             ensure_brands(session, self.settings.all_brands(), self.now())
             release_dead(session)
+        renew_keys(database)
         return database
 
     @cached_property
@@ -105,6 +117,31 @@ class App:
             self._listeners[brand_id] = (found, problems)
         return self._listeners[brand_id]
 
+    def customer_sources(self, brand: Brand) -> Mapping[str, CustomerSourceSettings]:
+        """The sources of a brand's customer file, by name."""
+        several = len(self.settings.all_brands()) > 1
+        tables = self.settings.customers.sources
+        for name, table in tables.items():
+            if table.brand not in {one.id for one in self.settings.all_brands()} and (several or table.brand):
+                raise Misconfigured(
+                    f"customers.sources.{name}: brand says whose customers these are; {table.brand!r} is none"
+                )
+        return {name: table for name, table in tables.items() if table.brand == brand.id or not table.brand}
+
+    @contextmanager
+    def customer_source(self, name: str) -> Iterator[CustomerSource]:
+        """One of them, ready to be read, closed at the end."""
+        tables = self.settings.customers.sources
+        if name not in tables:
+            raise Misconfigured(
+                f"{name}: no such source in the settings" + (f" (there is {', '.join(tables)})" if tables else "")
+            )
+        source = open_source(name, tables[name], lambda env: os.environ.get(env) or None, self.settings.path, self.now)
+        try:
+            yield source
+        finally:
+            source.close()
+
     def close(self) -> None:
         """Let listeners' connections and the database go."""
         for sources, _ in self._listeners.values():
@@ -137,6 +174,7 @@ class App:
             intents=load_intents(),
             networks=network_policy,
             matching=self.match_rules(),
+            certificate=self.certificate_rules(),
             deadlines=self._deadlines(),
         )
 
@@ -147,7 +185,34 @@ class App:
             young_account=timedelta(days=matching.young_account_days),
             probe_limit=matching.probe_limit,
             block_limit=matching.block_limit,
+            order_patterns={brand.id: self.settings.order_patterns(brand.id) for brand in self.settings.all_brands()},
         )
+
+    def certificate_rules(self) -> CertificateRules:
+        """What decides which grades act by themselves."""
+        matching = self.settings.matching
+        return CertificateRules(
+            start=matching.start,
+            start_reason=matching.start_reason,
+            targets={
+                Grade.DECLARED: matching.audit.target_declared,
+                Grade.STATED: matching.audit.target_stated,
+            },
+            confidence=matching.audit.confidence,
+            window=timedelta(days=matching.audit.window_days),
+            link_rate=matching.audit.link_rate,
+            refusal_rate=matching.audit.refusal_rate,
+            shift=timedelta(days=matching.audit.shift_days),
+        )
+
+    def learning_rules(self) -> LearningRules:
+        """What the learning of weights wants."""
+        learning = self.settings.matching.learning
+        return LearningRules(least=learning.least_links, prior=learning.prior_links)
+
+    def account_lasts(self) -> timedelta:
+        """How long an account is known to be a customer's, from its proof on."""
+        return timedelta(days=round(self.settings.matching.account_months * 365.25 / 12))
 
     def match_context(self, brand: Brand) -> MatchContext:
         """What matching over a file needs."""
@@ -160,7 +225,23 @@ class App:
 
     def contact_rules(self, brand: Brand) -> ContactRules:
         """What decides whether, where and when a customer is written to."""
-        return ContactRules(self.settings.contact.policy(brand), load_intents(), network_policy)
+        policy = self.settings.contact.policy(brand)
+        return ContactRules(policy, load_intents(), network_policy, self.certificate_rules())
+
+    def claim_rules(self, brand: Brand) -> ClaimRules:
+        """What decides how people are asked who they are."""
+        claims = self.settings.claims
+        return ClaimRules(
+            base_url=claims.base_url,
+            lifetime=timedelta(hours=claims.hours),
+            code_lifetime=timedelta(minutes=claims.code_minutes),
+            identity_lifetime=self.account_lasts(),
+            networks=network_policy,
+            contact=self.settings.contact.policy(brand),
+            contact_on=self.settings.contact.enabled,
+            ask_by_itself=claims.ask_by_itself,
+            ask_again=timedelta(days=claims.ask_again_days),
+        )
 
     def carriers(self) -> Carriers:
         """The channels that are switched on, and the folder for all others (shadow mode)."""
@@ -178,6 +259,9 @@ class App:
 
     def recheck(self, session: Session, message: MessageRow) -> Cancel | Hold | None:
         """The last gate of a message: the decision as it would be made now."""
+        if message.template in CLAIM_TEMPLATES:
+            refused = recheck_claim(session, message, self.now())
+            return Cancel(refused) if refused else None
         brand = self.brand(message.brand_id)
         decision = recheck(session, brand, message, self.contact_rules(brand), self.now())
         if decision.action is ContactAction.HOLD and decision.send_at is not None:

@@ -13,7 +13,6 @@ from console.web import PageError
 from domain.case import CaseState, may_step
 from domain.evidence import Action, Grade
 from storage import audit, cases, corrections, messages
-from storage.queue import REVIEW_OPEN
 from storage.tables import CaseEventRow, CasePostRow, CaseRow, CustomerRow, MatchRow, MessageRow, PostRow
 
 NOTE_MAX = 5000
@@ -66,7 +65,7 @@ def confirm(session: Session, match: MatchRow, customer_id: str, actor: str, now
 
     The proof becomes `stated`: a click never makes a declared account.
     """
-    customer = _shown(session, match, customer_id)
+    customer = shown_customer(session, match, customer_id)
     match.action, match.customer_key, match.review = Action.LINK, customer.id, "confirmed"
     match.grade = Grade.STATED if match.grade in (Grade.SUGGESTED, Grade.NONE) else match.grade
     match.decided_by, match.decided_at = actor, now
@@ -80,7 +79,7 @@ def confirm(session: Session, match: MatchRow, customer_id: str, actor: str, now
 
 def refuse(session: Session, match: MatchRow, customer_id: str, actor: str, now: datetime) -> int | None:
     """This customer did not write it. The match is refused once every candidate that was shown is."""
-    customer = _shown(session, match, customer_id)
+    customer = shown_customer(session, match, customer_id)
     case = _case_of(session, match)
     _decided(session, match, case, "match_refused", customer, actor, now)
     session.flush()
@@ -98,16 +97,6 @@ def unsure(session: Session, match: MatchRow, actor: str, now: datetime) -> int 
     return None if case is None else case.id
 
 
-def open_match(session: Session, match_id: int) -> MatchRow:
-    """A match that still waits for a person, locked; Conflict if somebody decided it meanwhile."""
-    match = session.get(MatchRow, match_id, with_for_update=True, populate_existing=True)
-    if match is None:
-        raise PageError(404)
-    if match.review not in REVIEW_OPEN:
-        raise Conflict
-    return match
-
-
 def shown_candidates(match: MatchRow) -> list[str]:
     """The customers whom a reviewer sees: the likeliest and the runner-up."""
     return [str(candidate["customer_id"]) for candidate in match.candidates[:SHOWN_CANDIDATES]]
@@ -116,7 +105,12 @@ def shown_candidates(match: MatchRow) -> list[str]:
 def refused_candidates(session: Session, match: MatchRow) -> dict[str, str]:
     """customer id → who refused it. The audit remembers, whatever the matcher writes later."""
     lines = audit.of_subject(session, match.brand_id, f"match:{match.id}")
-    by_key = {line.detail["customer_key"]: line.actor for line in lines if line.action == "match_refused"}
+    by_key: dict[int, str] = {}
+    for line in reversed(lines):
+        if line.action == "match_refused":
+            by_key[line.detail["customer_key"]] = line.actor
+        elif line.action == "match_undone":
+            by_key.pop(line.detail["customer_key"], None)
     held = session.scalars(select(CustomerRow).where(CustomerRow.id.in_(by_key)))
     return {customer.customer_id: by_key[customer.id] for customer in held}
 
@@ -159,7 +153,7 @@ def settle_message(session: Session, message: MessageRow, was_sent: bool, actor:
     audit.record(session, message.brand_id, actor, action, f"message:{message.message_id}", now)
 
 
-def _shown(session: Session, match: MatchRow, customer_id: str) -> CustomerRow:
+def shown_customer(session: Session, match: MatchRow, customer_id: str) -> CustomerRow:
     """The candidate, as long as he is held and a reviewer sees him."""
     held = (CustomerRow.brand_id == match.brand_id) & (CustomerRow.customer_id == customer_id)
     customer = session.scalar(select(CustomerRow).where(held))

@@ -13,8 +13,23 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from config.settings import Settings
-from console import case, doubts, health, hooks, listening, messages, queue, reviews, signin, trends
+from console import (
+    ask,
+    case,
+    claims,
+    doubts,
+    health,
+    hooks,
+    listening,
+    messages,
+    quality,
+    queue,
+    reviews,
+    signin,
+    trends,
+)
 from console.mask import local_path
+from console.pace import Paced
 from console.security import Guard
 from console.throttle import Throttle
 from console.web import STATIC, PageError, SignInNeeded, go_to, make_web, plain_page, web_of
@@ -23,7 +38,7 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening)
+PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening, quality, ask, claims)
 
 
 class HashedFiles(StaticFiles):
@@ -52,6 +67,7 @@ def create_app(database: Database, settings: Settings, now: Callable[[], datetim
     for pages in PAGES:
         app.include_router(pages.router)
     app.mount("/static", HashedFiles(directory=STATIC), name="static")
+    app.add_middleware(Paced, prefix="/c/", seconds=settings.claims.answer_seconds)
     app.add_middleware(Guard, secure=settings.console.secure_cookie)
     _handle_errors(app)
     return app

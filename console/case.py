@@ -38,6 +38,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         record=found.record if here.sees_people else None,
         timeline=timeline(found, here.sees_people),
         reviews=[post for post in found.posts if post.match and post.match.review in REVIEW_OPEN],
+        links=[post.match for post in found.posts if post.match and post.match.action == "link"],
         refused=refused,
         corrected=corrected,
         heads=head_labels(),

@@ -1,19 +1,24 @@
-"""Reviews: a person decides who wrote a post where proof is missing."""
+"""Reviews: a person decides who wrote a post where proof is missing, and looks again at what was decided."""
 
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy.orm import Session
 
-from console import actions
+from console import actions, verdicts
 from console.case import BIGGEST_ID, conflict
 from console.mask import local_path
+from console.verdicts import Decision, Reviewer
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, page_number, web_of
-from storage.queue import REVIEW_PAGE, CasePost, candidates, reviews
-from storage.tables import MatchRow
+from routing.matching.certificate import AUDITED, may_act
+from storage.link_events import last_words
+from storage.queue import candidates
+from storage.reviews import review_page
+from storage.tables import LinkEventRow, MatchRow
 
 router = APIRouter()
+UNDO_FOR, UNDO_SHOWN = timedelta(days=1), 5
 
 
 @router.get("/reviews")
@@ -21,24 +26,41 @@ def reviews_page(
     request: Request, looking: Looking, number: Annotated[str, Query(alias="page", max_length=20)] = "1"
 ) -> HTMLResponse:
     web, here = web_of(request), agent(looking, looking.brand_id)
-    place = page_number(number)
+    place, who = page_number(number), here.user.email
     with web.database.read() as session:
-        found = reviews(session, here.brand_id, place)
-        matches = [match for match, _, _ in found]
-        records = candidates(session, here.brand_id, matches)
+        asked, more = review_page(session, here.brand_id, who, _is_admin(here), web.now(), place)
+        matches = [one.match for one in asked]
+        records = candidates(session, here.brand_id, matches, every=True)
         refused = {match.id: actions.refused_candidates(session, match) for match in matches}
+        mine = last_words(session, here.brand_id, who, web.now() - UNDO_FOR, UNDO_SHOWN)
+        states = {grade: may_act(session, here.brand_id, grade, web.certificate, web.now()) for grade in AUDITED}
     note_view(web, here, "reviews", {"matches": [match.id for match in matches]})
-    lines: list[tuple[CasePost, int | None]] = [(post, None if case is None else case.id) for _, post, case in found]
     return page(
         request,
         here,
         "reviews.html",
-        lines=lines,
+        lines=asked,
         candidates=records,
         refused=refused,
+        mine=mine,
+        in_shadow=[grade for grade, found in states.items() if found.state == "shadow"],
         place=place,
-        more=len(found) == REVIEW_PAGE,
+        more=more,
     )
+
+
+@router.post("/matches/{match_id}/unlink")
+def unlink(
+    request: Request, acting: Acting, match_id: int, last_event: Annotated[int, Form(ge=0, le=BIGGEST_ID)] = 0
+) -> Response:
+    """The case is another person's."""
+    web, who = web_of(request), _at_match(request, acting, match_id)
+    try:
+        with web.database.begin() as session:
+            case_id = verdicts.unlink(session, match_id, _reviewer(request, who))
+    except actions.Conflict:
+        return conflict(request, who, _case_id(request, match_id), last_event)
+    return go_to("/reviews" if case_id is None else f"/cases/{case_id}")
 
 
 @router.post("/matches/{match_id}/{decision}")
@@ -46,7 +68,7 @@ def decide(
     request: Request,
     acting: Acting,
     match_id: int,
-    decision: Literal["confirm", "refuse", "unsure"],
+    decision: Decision,
     customer_id: Annotated[str, Form(max_length=200)] = "",
     back: Annotated[str, Form(max_length=500)] = "/reviews",
     last_event: Annotated[int, Form(ge=0, le=BIGGEST_ID)] = 0,
@@ -54,21 +76,35 @@ def decide(
     web, who = web_of(request), _at_match(request, acting, match_id)
     try:
         with web.database.begin() as session:
-            case_id = _decided(session, match_id, decision, customer_id, who.user.email, request)
+            case_id = verdicts.answer(session, match_id, decision, customer_id, _reviewer(request, who))
     except actions.Conflict:
         return conflict(request, who, _case_id(request, match_id), last_event)
     return go_to(f"/cases/{case_id}" if back.startswith("/cases/") and case_id else local_path(back))
 
 
-def _decided(
-    session: Session, match_id: int, decision: str, customer_id: str, actor: str, request: Request
-) -> int | None:
-    match, now = actions.open_match(session, match_id), web_of(request).now()
-    if decision == "confirm":
-        return actions.confirm(session, match, customer_id, actor, now)
-    if decision == "refuse":
-        return actions.refuse(session, match, customer_id, actor, now)
-    return actions.unsure(session, match, actor, now)
+@router.post("/links/{event_id}/undo")
+def undo(request: Request, acting: Acting, event_id: int) -> Response:
+    """Take back a word of one's own."""
+    if not 0 < event_id <= BIGGEST_ID:
+        raise PageError(404)
+    with web_of(request).database.read() as session:
+        word = session.get(LinkEventRow, event_id)
+    who = agent(acting, None if word is None else word.brand_id)
+    try:
+        with web_of(request).database.begin() as session:
+            verdicts.take_back(session, event_id, who.brand_id, _reviewer(request, who))
+    except actions.Conflict:
+        raise PageError(409) from None
+    return go_to("/reviews")
+
+
+def _reviewer(request: Request, who: Viewer) -> Reviewer:
+    web = web_of(request)
+    return Reviewer(who.user.email, _is_admin(who), web.certificate, web.now())
+
+
+def _is_admin(who: Viewer) -> bool:
+    return who.right.role == "admin"
 
 
 def _at_match(request: Request, acting: Viewer, match_id: int) -> Viewer:

@@ -17,14 +17,18 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from config.settings import Settings
+from config.wiring import App
 from console import mask
 from console.throttle import Throttle
 from console.words import Words
 from insights.figures import reviews_waiting
+from routing.matching.certificate import CertificateRules
 from storage import audit, users
 from storage.corrections import doubts_waiting
 from storage.database import Database
+from storage.grades import suspended_grades
 from storage.queue import message_counts
+from storage.reviews import second_looks_waiting
 from storage.users import Right, SignedIn
 
 HERE = Path(__file__).parent
@@ -73,6 +77,11 @@ class Web:
     def about_brand(self) -> float:
         """The probability from which a post is about the brand."""
         return self.settings.reading.about_brand_threshold
+
+    @property
+    def certificate(self) -> CertificateRules:
+        """What decides which grades act by themselves."""
+        return App(self.settings).certificate_rules()
 
     def accounts(self, brand_id: str) -> tuple[str, ...]:
         """A brand's own accounts, as `network:handle`."""
@@ -187,12 +196,14 @@ def page(request: Request, looking: Viewer, template: str, status: int = 200, **
     web = web_of(request)
     with web.database.read() as session:
         nav_counts = _waiting(web, session, looking.brand_id) if looking.sees_people else {}
+        suspended = suspended_grades(session, looking.brand_id)
     frame = {
         "t": web.words(looking.brand_id),
         "now": web.now(),
         "viewer": looking,
         "section": template.split(".")[0],
         "nav_counts": nav_counts,
+        "suspended": suspended,
         "link": _linker(looking),
         "path": request.url.path,
     }
@@ -202,7 +213,7 @@ def page(request: Request, looking: Viewer, template: str, status: int = 200, **
 def _waiting(web: Web, session: Session, brand_id: str) -> dict[str, int]:
     """What waits for a person, by page."""
     return {
-        "reviews": reviews_waiting(session, brand_id),
+        "reviews": reviews_waiting(session, brand_id) + second_looks_waiting(session, brand_id),
         "doubts": doubts_waiting(session, brand_id, web.about_brand, web.accounts(brand_id)),
         "messages": message_counts(session, brand_id).get("unconfirmed", 0),
     }

@@ -18,6 +18,7 @@ REASON_FORMS = (
     ("status_person", re.compile(r"status (\w+): a person decides"), "status"),
     ("proactive_count", re.compile(r"(\d+) proactive messages in 30 days"), ""),
     ("preference_blocked", re.compile(r"stated preference (\w+) cannot be followed"), "channel"),
+    ("grade_held", re.compile(r"links of grade (\w+) do not act by themselves now \(\w+\)"), "grade"),
     ("severity_is", re.compile(r"severity (\w+)"), "severity"),
     ("many_posts", re.compile(r"(\d+) posts"), ""),
     ("reach", re.compile(r"reach (\d+)"), ""),

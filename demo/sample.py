@@ -23,6 +23,10 @@ website = "https://www.hirondelle.example"
 [listeners.files]
 paths = ["sample/posts"]
 
+[matching]
+start = "acting"
+start_reason = "the sample's truth is known, and its messages go to a folder"
+
 [channels.folder]
 path = "outbox"
 

@@ -58,7 +58,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a customer bought. Times are aware."""
+    """What a customer bought; `parcel` is the carrier's number of it. Times are aware."""
 
     order_id: str
     customer_id: str
@@ -68,6 +68,7 @@ class Order:
     promised_at: datetime | None = None
     delivered_at: datetime | None = None
     store: str | None = None
+    parcel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from prefect import flow, task
 
 from flows.base import PATIENT, Outcome, all_steps, current_app
+from routing.claim_asking import ask_in_place
 from routing.contact import plan_batch
 from routing.outbox import deliver
 
@@ -17,7 +18,7 @@ def contact() -> Outcome:
         return Outcome(notes=("contact is switched off in the settings",))
     total = Outcome()
     for brand in app.settings.all_brands():
-        total += all_steps(lambda brand=brand: plan(brand.id))  # type: ignore[misc]
+        total += all_steps(lambda brand=brand: plan(brand.id)) + ask(brand.id)  # type: ignore[misc]
     return total + hand_over()
 
 
@@ -29,6 +30,16 @@ def plan(brand_id: str) -> Outcome:
     with app.database.begin() as session:
         done = asdict(plan_batch(session, brand, app.contact_rules(brand), app.settings.work.batch, app.now()))
     return Outcome(took=done.pop("cases"), made=done)
+
+
+@task(name="ask-in-place", **PATIENT.options())
+def ask(brand_id: str) -> Outcome:
+    """The neutral reply with a claim link, where one in place was decided and the settings let it go by itself."""
+    app = current_app()
+    brand = app.brand(brand_id)
+    with app.database.begin() as session:
+        asked = ask_in_place(session, brand, app.claim_rules(brand), app.settings.work.batch, app.now())
+    return Outcome(made={"asked": asked})
 
 
 @task(name="hand-over")

@@ -11,7 +11,9 @@ from flows.collect import collect
 from flows.comply import comply
 from flows.contact import contact
 from flows.follow_up import follow_up, recover
+from flows.learn import learn
 from flows.route import route
+from flows.sync import sync
 
 log = logging.getLogger("vigie")
 
@@ -23,8 +25,8 @@ STAGES: dict[str, Flow[[], Outcome]] = {
     "follow_up": follow_up,
 }
 
-
-BESIDE: dict[str, Flow[[], Outcome]] = {"comply": comply}  # on schedules of their own, and by name
+# On schedules of their own, and by name.
+BESIDE: dict[str, Flow[[], Outcome]] = {"comply": comply, "sync": sync, "learn": learn}
 
 
 @flow(name="pipeline")

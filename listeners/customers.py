@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,7 @@ _CUSTOMER = """
 """
 CUSTOMER_COLUMNS = frozenset(_CUSTOMER.split())
 ORDER_REQUIRED = ("order_id", "customer_id", "placed_at")
-ORDER_COLUMNS = frozenset({*ORDER_REQUIRED, "product", "status", "promised_at", "delivered_at", "store"})
+ORDER_COLUMNS = frozenset({*ORDER_REQUIRED, "product", "status", "promised_at", "delivered_at", "store", "parcel"})
 INTERACTION_REQUIRED = ("interaction_id", "customer_id", "channel", "direction", "at")
 INTERACTION_COLUMNS = frozenset({*INTERACTION_REQUIRED, "subject", "text", "outcome", "agent", "case"})
 
@@ -79,6 +80,7 @@ def order(row: Mapping[str, Any]) -> Order:
         promised_at=fields.time("promised_at", date_is_enough=True),
         delivered_at=fields.time("delivered_at", date_is_enough=True),
         store=fields.short("store"),
+        parcel=fields.short("parcel"),
     )
 
 
@@ -228,6 +230,10 @@ def _account_parts(part: Any) -> tuple[str, Any, str | None]:
 
 def _consent(part: Any) -> Consent:
     """`channel:purpose:status:date`; the date may hold colons, a plain one means midnight UTC."""
+    return _written_consent(part) if isinstance(part, str) else _read_consent(part)
+
+
+def _read_consent(part: Any) -> Consent:
     channel, purpose, status, at = _consent_parts(part)
     return Consent(
         channel=_channel(channel, "consents"),
@@ -235,6 +241,9 @@ def _consent(part: Any) -> Consent:
         status=_checked(status.strip().lower(), "consents: the status", CONSENT_STATUSES),
         at=parse_time(at, "consents: the date", date_is_enough=True),
     )
+
+
+_written_consent = lru_cache(4096)(_read_consent)  # a million customers share a few dates of consent
 
 
 def _consent_parts(part: Any) -> tuple[str, str, str, Any]:

@@ -92,6 +92,16 @@ def file_format(path: Path) -> tuple[str, bool]:
     return kind, packed
 
 
+def about_rows(path: Path) -> int | None:
+    """How many rows a file has, about, for a progress bar; None where only reading it would tell."""
+    kind, packed = file_format(path)
+    _must_be_file(path)
+    if packed or kind == "parquet":
+        return None
+    with path.open("rb") as stream:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(_SAMPLE), b""))
+
+
 def _must_be_file(path: Path) -> None:
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; name a file")

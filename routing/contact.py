@@ -4,7 +4,7 @@ Decision, caps and reservation stand in one transaction under the brand's lock, 
 cannot both find room for a message. A held case is decided again when its time comes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -30,15 +30,18 @@ from domain.evidence import Grade
 from domain.message import MessageState
 from domain.reading import Intent
 from routing.decide import decide
+from routing.matching.certificate import CertificateRules, may_act
 from routing.templates import Facts, render
 from storage import cases, customers, messages
 from storage.brands import lock_brand
+from storage.merges import records_of
 from storage.tables import (
     CasePostRow,
     CaseRow,
     ConsentRow,
     ContactPointRow,
     CustomerRow,
+    MatchRow,
     MessageRow,
     ObjectionRow,
     OrderRow,
@@ -66,6 +69,7 @@ class ContactRules:
     policy: ContactPolicy
     intents: Mapping[str, Intent]
     networks: Callable[[str], NetworkPolicy]
+    certificate: CertificateRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,11 @@ def plan_batch(session: Session, brand: Brand, rules: ContactRules, limit: int, 
     )
     done = Planned()
     for case in session.scalars(waiting.order_by(CaseRow.priority.desc(), CaseRow.id).limit(limit)).all():
-        decision = _unsure(session, case) or decide(situation_of(session, case, rules, now), rules.policy)
+        decision = (
+            _unsure(session, case)
+            or _held(session, case, rules, now)
+            or decide(situation_of(session, case, rules, now), rules.policy)
+        )
         _apply(session, brand, case, decision, rules, now)
         done += replace(Planned(cases=1), **{decision.action.value: 1})
     return done
@@ -105,6 +113,9 @@ def plan_batch(session: Session, brand: Brand, rules: ContactRules, limit: int, 
 def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactRules, now: datetime) -> ChannelDecision:
     """Decide once more, as if the message had not been reserved: its last gate before it is handed over."""
     case = session.get_one(CaseRow, message.case_id)
+    held = _held(session, case, rules, now)
+    if held is not None:
+        return held
     situation = situation_of(session, case, rules, now)
     others = tuple(past for past in situation.history if past.case != situation.case.id)
     return decide(replace(situation, history=others), rules.policy)
@@ -128,7 +139,8 @@ def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: date
         public_reply_possible=network.may_reply(case.addressed_brand),
         person_in_charge=case.assignee is not None,
     )
-    return Situation(facts, _recipient(session, case), past, now)
+    recipient = case.customer_key and recipient_of(session, case.brand_id, case.customer_key)
+    return Situation(facts, recipient or None, past, now)
 
 
 def _at_most_suggested(grade: Grade) -> Grade:
@@ -151,11 +163,33 @@ def _unsure(session: Session, case: CaseRow) -> ChannelDecision | None:
     return ChannelDecision(case=str(case.id), action=ContactAction.ASK_PERSON, reasons=(why,))
 
 
+def _held(session: Session, case: CaseRow, rules: ContactRules, now: datetime) -> ChannelDecision | None:
+    """Whom the program linked by a grade that may not act by itself any more, a person writes to."""
+    if case.customer_key is None or _linked_by_person(session, case):
+        return None
+    allowed = may_act(session, case.brand_id, Grade(case.grade), rules.certificate, now)
+    if allowed.acts:
+        return None
+    why = f"links of grade {case.grade} do not act by themselves now ({allowed.state})"
+    return ChannelDecision(case=str(case.id), action=ContactAction.ASK_PERSON, reasons=(why,))
+
+
+def _linked_by_person(session: Session, case: CaseRow) -> bool:
+    confirmed = (
+        select(MatchRow.id)
+        .join(CasePostRow, CasePostRow.post_id == MatchRow.post_id)
+        .where(CasePostRow.case_id == case.id, MatchRow.customer_key == case.customer_key)
+        .where(MatchRow.review == "confirmed")
+    )
+    return session.scalar(confirmed.limit(1)) is not None
+
+
 def _history(session: Session, case: CaseRow, now: datetime) -> tuple[PastContact, ...]:
     if case.customer_key is None:
         return ()
-    past = messages.history(session, case.brand_id, case.customer_key, now - HISTORY)
-    return tuple(contact for contact in past if contact.at <= now)
+    records = records_of(session, case.brand_id, case.customer_key)
+    past = [told for key in records for told in messages.history(session, case.brand_id, key, now - HISTORY)]
+    return tuple(sorted((contact for contact in past if contact.at <= now), key=lambda contact: contact.at))
 
 
 def _running_thread(past: tuple[PastContact, ...]) -> Thread | None:
@@ -164,23 +198,30 @@ def _running_thread(past: tuple[PastContact, ...]) -> Thread | None:
     return Thread(came_in[-1].channel, came_in[-1].at) if came_in else None
 
 
-def _recipient(session: Session, case: CaseRow) -> Recipient | None:
-    if case.customer_key is None:
-        return None
-    row = session.get_one(CustomerRow, case.customer_key)
-    consents = session.scalars(select(ConsentRow).filter_by(customer_key=row.id))
-    points = [point for held in customers.current_points(session, row.id) for point in _points(session, row, held)]
+def recipient_of(session: Session, brand_id: str, customer_key: int) -> Recipient:
+    """The person whose record this is, as the channel decision sees him: all his records together."""
+    records = records_of(session, brand_id, customer_key)
+    row = session.get_one(CustomerRow, records[0])
+    consents = session.scalars(select(ConsentRow).where(ConsentRow.customer_key.in_(records)))
+    held = {(point.kind, point.value): point for key in records for point in customers.current_points(session, key)}
+    points = [point for one in held.values() for point in _points(session, row, one)]
     return Recipient(
         customer_id=row.customer_id,
         country=row.country,
         language=row.language,
         timezone=row.timezone,
-        status=row.status,
+        status=_status(session, records),
         preferred_channel=customers.preference(session, row.id),
         contact_points=tuple(points),
         consents=tuple(Consent(c.channel, c.purpose, c.status, c.at) for c in consents),
-        objections=frozenset(session.scalars(select(ObjectionRow.topic).filter_by(customer_key=row.id))),
+        objections=frozenset(session.scalars(select(ObjectionRow.topic).where(ObjectionRow.customer_key.in_(records)))),
     )
+
+
+def _status(session: Session, records: Sequence[int]) -> str:
+    """Of several records of one person the first that is not simply active: what holds one back holds all back."""
+    told = {row.id: row.status for row in session.scalars(select(CustomerRow).where(CustomerRow.id.in_(records)))}
+    return next((told[key] for key in records if told[key] != "active"), "active")
 
 
 def _points(session: Session, customer: CustomerRow, held: ContactPointRow) -> list[ContactPoint]:
@@ -248,7 +289,8 @@ def _reserve(
 def _key(session: Session, case: CaseRow) -> str:
     """case:purpose:step; counted on where an earlier message was taken back before it went out."""
     void = (MessageState.CANCELLED, MessageState.FAILED)
-    query = select(func.count(MessageRow.id)).where(MessageRow.case_id == case.id, MessageRow.state.in_(void))
+    first = MessageRow.key.startswith(f"{case.id}:service:{FIRST_ANSWER}", autoescape=True)
+    query = select(func.count(MessageRow.id)).where(MessageRow.case_id == case.id, MessageRow.state.in_(void), first)
     earlier = session.scalar(query) or 0
     return f"{case.id}:service:{FIRST_ANSWER}" + (f":{earlier + 1}" if earlier else "")
 

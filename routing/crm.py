@@ -1,15 +1,17 @@
 """Taking the brand's customer file in: normal forms and blocking keys are made here, kept in `storage`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from domain.brand import Brand
 from domain.customer import Customer, Interaction, Order
-from routing.matching.normal import Keyring, normal_email, normal_order, normal_phone
+from routing.matching.normal import KEYS_VERSION, Keyring, normal_email, normal_order, normal_phone
 from storage.brands import crm_changed, lock_brand
-from storage.customers import Imported, PreparedCustomer, save_customers, save_interactions, save_orders
+from storage.customer_file import Imported, save_customers, save_interactions, save_orders, stale
+from storage.prepared import PreparedCustomer
 from storage.secrets import MATCHING_KEY, installation_secret
 
 ADDRESS_LIMIT = 500  # characters; nobody can print more on a letter
@@ -21,10 +23,13 @@ def keyring(session: Session) -> Keyring:
 
 
 def import_customers(session: Session, brand: Brand, customers: Sequence[Customer], now: datetime) -> Imported:
-    """Store customers; a change makes open matches be decided again."""
+    """Store customers; a change makes open matches be decided again. Those that have not changed cost a look-up."""
     lock_brand(session, brand.id)
+    told = len({customer.customer_id for customer in customers})
+    changed = stale(session, brand.id, customers, f"{KEYS_VERSION} {brand.country} ")
     ring = keyring(session)
-    done = save_customers(session, brand.id, [_prepare(customer, brand, ring) for customer in customers], now)
+    prepared = [_prepare(customer, digest, brand, ring) for customer, digest in changed]
+    done = save_customers(session, brand.id, prepared, now) + Imported(same=told - len(changed))
     _note(session, brand, done)
     return done
 
@@ -32,7 +37,8 @@ def import_customers(session: Session, brand: Brand, customers: Sequence[Custome
 def import_orders(session: Session, brand: Brand, orders: Sequence[Order]) -> Imported:
     """Store orders; they may come before their customers."""
     lock_brand(session, brand.id)
-    done = save_orders(session, brand.id, [(order, normal_order(order.order_id)) for order in orders])
+    told = [(one, normal_order(one.order_id), normal_order(one.parcel) if one.parcel else None) for one in orders]
+    done = save_orders(session, brand.id, told)
     _note(session, brand, done)
     return done
 
@@ -48,14 +54,21 @@ def _note(session: Session, brand: Brand, done: Imported) -> None:
         crm_changed(session, brand.id)
 
 
-def _prepare(customer: Customer, brand: Brand, ring: Keyring) -> PreparedCustomer:
+def _prepare(customer: Customer, digest: str, brand: Brand, ring: Keyring) -> PreparedCustomer:
     country = customer.country or brand.country
     emails = tuple(dict.fromkeys(normal_email(email) for email in customer.emails))
-    phones = tuple(
-        dict.fromkeys(phone for number in customer.phones if (phone := normal_phone(number, country)) is not None)
-    )
+    dialled = {number: normal_phone(number, country) for number in customer.phones}
+    phones = tuple(dict.fromkeys(phone for phone in dialled.values() if phone is not None))
+    unusable = tuple(number for number, phone in dialled.items() if phone is None)
     points = [("email", email) for email in emails] + [("phone", phone) for phone in phones]
     address = ", ".join(part for part in (customer.address, customer.postal_code, customer.city) if part)
     if customer.address and address:
         points.append(("address", address[:ADDRESS_LIMIT]))
-    return PreparedCustomer(customer, tuple(points), ring.customer_keys(customer, emails, phones))
+    return PreparedCustomer(
+        customer, digest, tuple(points), ring.customer_keys(customer, emails, phones), _attributes(customer, unusable)
+    )
+
+
+def _attributes(customer: Customer, unusable: Sequence[str]) -> Mapping[str, Any]:
+    """What the file says beside; with the numbers that nobody can dial, for the report on its quality."""
+    return {**customer.attributes, "unusable_phones": list(unusable)} if unusable else customer.attributes

@@ -15,12 +15,15 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.case import OPEN_STATES, CaseState
 from domain.contact import NetworkPolicy
-from domain.evidence import Action
+from domain.evidence import Action, Grade
 from domain.reading import Intent
 from routing.about import settle_about
 from routing.crm import keyring
-from routing.matching.matcher import Matcher, MatchRules, speaker_of
+from routing.linking import decided, forgotten, linking
+from routing.matching.certificate import CertificateRules
+from routing.matching.matcher import Matcher, MatchRules
 from routing.matching.quoted import IDENTIFIER_KINDS
+from routing.matching.speaker import speaker_of
 from routing.priority import Deadlines, Signals, priority, severity_of
 from routing.replies import answered_messages, is_recipient, join_reply
 from storage import cases, matches
@@ -49,6 +52,7 @@ class IntakeRules:
     intents: Mapping[str, Intent]
     networks: Callable[[str], NetworkPolicy]
     matching: MatchRules
+    certificate: CertificateRules
     deadlines: Deadlines
 
 
@@ -132,7 +136,8 @@ class _Intake:
         self._ring = keyring(session)
         self._authors: dict[int, AuthorRow] = {}
         self.again: set[int] = set()
-        self._matcher = Matcher(session, brand.id, self._ring, rules.matching, now)
+        self._matcher = Matcher(session, brand, self._ring, rules.matching, now)
+        self._linking = linking(session, brand.id, rules.certificate, now)
 
     def load_authors(self, read: Iterable[Read]) -> None:
         """Fetch all authors at once; they stay at hand as long as the batch."""
@@ -293,15 +298,14 @@ class _Intake:
             for entity in reading.details.get("entities", ())
             if entity["kind"] in IDENTIFIER_KINDS
         )
-        speaker = speaker_of([post for post, _ in own], lead, author, quoted)
+        moment = next(self._rules.intents[reading.intent].moment for post, reading in own if post.id == lead.id)
+        speaker = speaker_of([post for post, _ in own], lead, author, quoted, moment)
         decision = self._matcher.match(speaker, self._rules.networks(lead.network))
-        return matches.save_match(self._session, lead, decision, self._now)
+        return decided(self._session, lead, decision, self._linking, self._now)
 
     def _forget_match(self, post: PostRow) -> None:
-        """Of a post that led a case until an earlier one was heard; what a person decided stays."""
-        known = matches.match_of_post(self._session, post.id)
-        if known is not None and known.decided_by == cases.SYSTEM:
-            self._session.delete(known)
+        """Of a post that led a case until an earlier one was heard."""
+        forgotten(self._session, post, self._now)
 
     def _find_or_open(
         self,
@@ -339,16 +343,22 @@ class _Intake:
         return self._session.scalar(others.limit(1)) is None
 
     def _follow(self, case: CaseRow, subject: str, lead: PostRow, match: MatchRow) -> None:
-        """Let a case say what is now known of the speaker, unless he has been written to on what was known before."""
+        """Let a case say what is now known of the speaker.
+
+        Once he has been written to on what was known before, only a person's word or the customer's own moves it, and
+        a person goes on.
+        """
         if (case.subject, case.thread, case.grade) == (subject, lead.thread, match.grade):
             return
-        if cases.contact_engaged(self._session, case.id):
+        engaged = cases.contact_engaged(self._session, case.id)
+        told = match.decided_by != cases.SYSTEM or match.grade == Grade.AUTHENTICATED
+        if engaged and (not told or case.customer_key == match.customer_key):
             return
         if case.customer_key != match.customer_key:
             kind = "linked" if match.customer_key else "unlinked"
             cases.add_event(self._session, case, kind, self._now, grade=match.grade)
         cases.cancel_reserved(self._session, case.id, "the match changed")
-        case.contact_state, case.contact_at = "pending", None
+        case.contact_state, case.contact_at = "person" if engaged else "pending", None
         case.subject, case.thread, case.grade = subject, lead.thread, match.grade
         case.customer_key = match.customer_key
         case.revision += 1

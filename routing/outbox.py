@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
 from domain.message import MessageState, OutgoingMessage
 from routing.channels.base import AddressRefused, Carriers, Channel, Handed, Staged, Unavailable
+from routing.seal import unsealed
 from storage import messages
 from storage.database import Database
 from storage.tables import BrandRow, MessageRow
@@ -87,15 +88,18 @@ def deliver(
     lease_seconds: float = 120.0,
     max_attempts: int = 8,
     backoff: Backoff | None = None,
+    template: str | None = None,
 ) -> Delivered:
     """Hand over everything that is due, claiming `batch` messages at a time, until nothing is left.
+
+    With `template` only messages of that template.
 
     `recheck` is asked before the provider is engaged and again in the transaction that commits "handing
     over": consent, objection, suppression, quiet hours. Run `storage.claims.release_dead` and `sweep`
     before, so that what a dead process held is not waited for.
     """
-    outbox = _Outbox(database, carriers, recheck, now, batch, lease_seconds, max_attempts, backoff or Backoff())
-    return outbox.run()
+    backoff = backoff or Backoff()
+    return _Outbox(database, carriers, recheck, now, batch, lease_seconds, max_attempts, backoff, template).run()
 
 
 def sweep(database: Database, carriers: Carriers, now: Callable[[], datetime]) -> list[str]:
@@ -136,6 +140,7 @@ class _Outbox:
     lease_seconds: float
     max_attempts: int
     backoff: Backoff
+    template: str | None = None
     stopped: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Delivered:
@@ -151,7 +156,7 @@ class _Outbox:
 
     def _claim(self) -> list[MessageRow]:
         with self.database.begin() as session:
-            return messages.due(session, self.now(), self.batch, self.lease_seconds, self.stopped)
+            return messages.due(session, self.now(), self.batch, self.lease_seconds, self.stopped, self.template)
 
     def _leave(self, *claimed: MessageRow) -> Delivered:
         """What was claimed and not begun is free for others at once."""
@@ -180,7 +185,9 @@ class _Outbox:
     def _prepare(self, message: MessageRow) -> OutgoingMessage | Delivered:
         with self.database.begin() as session:
             refused = self._refused(session, message, self.lease_seconds)
-            return refused or outgoing(message, session.get_one(BrandRow, message.brand_id).name or "")
+            if refused is not None:
+                return refused
+            return unsealed(session, message, outgoing(message, session.get_one(BrandRow, message.brand_id).name or ""))
 
     def _stage(
         self, message: MessageRow, carrier: Channel, letter: OutgoingMessage, engaged: ExitStack

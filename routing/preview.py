@@ -14,8 +14,9 @@ from domain.post import Post, Upsert
 from domain.reading import Entity
 from routing.crm import keyring
 from routing.intake import author_subject
-from routing.matching.matcher import Matcher, MatchRules, speaker_of
+from routing.matching.matcher import Matcher, MatchRules
 from routing.matching.quoted import quoted_hashes, quoted_identifiers
+from routing.matching.speaker import speaker_of
 from storage.posts import store_events
 from storage.quotes import save_quotes
 from storage.tables import AuthorRow, PostRow
@@ -45,7 +46,7 @@ def match_posts(
         quoted[row.id] = frozenset() if repeated else quoted_identifiers(entities)
         save_quotes(session, row, [] if repeated else quoted_hashes(ring, entities))
     session.flush()
-    matcher = Matcher(session, brand.id, ring, context.rules, context.now)
+    matcher = Matcher(session, brand, ring, context.rules, context.now)
     groups: dict[tuple[str, str, str], list[PostRow]] = {}
     for post in posts:
         row = rows[post.network, post.id]

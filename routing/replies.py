@@ -25,10 +25,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.case import CaseState
+from domain.claim import CODE_TEMPLATE
 from domain.customer import Interaction
 from domain.message import MESSAGE_STEPS, MessageState
 from storage import cases, messages
-from storage.customers import save_interactions
+from storage.customer_file import save_interactions
 from storage.tables import AuthorRow, CaseRow, CustomerRow, MessageRow, PostRow, ReceiptRow
 
 CHANNEL = "email"
@@ -85,6 +86,7 @@ def answered_messages(session: Session, brand_id: str, posts: Iterable[PostRow])
         MessageRow.channel == CHANNEL,
         MessageRow.message_id.in_(sorted(wanted)),
         MessageRow.handing_over_at.is_not(None),
+        MessageRow.template != CODE_TEMPLATE,  # who asked for a code has not yet said that the case is his
     )
     known = {message.message_id: message for message in session.scalars(sent)}
     first = {post_id: next((known[id_] for id_ in ids if id_ in known), None) for post_id, ids in named.items()}

@@ -7,6 +7,7 @@ or of the recent experience, and of difficulties only as "if".
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ SHORT_LENGTH = 320
 PARTS = frozenset({"subject", "concern", "ask", "short"})
 FRAME = frozenset({"sender", "greeting", "matter", "letter", "short_message"})
 DISCREET = "mention_other"
+CLAIM_PARTS = frozenset({"reply", "reply_subject", "subject", "letter", "short"})
 LONGEST = {"brand": 40, "reference": 24, "first_name": 30, "order": 40, "product": 80}
 
 # Plain text, never HTML: nothing to escape.
@@ -61,6 +63,17 @@ def render(
         values = _values(frame, parts, facts)
         return one_line(_put(parts["subject"], values)), _body(frame, values)
     return "", _short(f"{template}.{spoken}", frame, parts, facts)
+
+
+def render_claim(part: str, language: str, brand: str, values: Mapping[str, str], otherwise: str = "en") -> str:
+    """A text of a claim: the `reply` with the link (with `reply_subject` where it is a mail), the `letter` (with
+    `subject`) or the `short` message with the code.
+
+    It says nothing of any customer: `values` are an address of ours and spans of time.
+    """
+    table = _load(f"_claim.{_spoken(language, otherwise)}", CLAIM_PARTS)
+    text = _put(table[part], {"brand": one_line(brand)[: LONGEST["brand"]], **values})
+    return plain_text(text).strip() + "\n" if part == "letter" else one_line(text)
 
 
 def template_names() -> frozenset[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -53,9 +53,12 @@ class Table:
     path: str
     model: type[BaseModel]
     is_list: bool
+    is_named: bool = False
 
     @property
     def title(self) -> str:
+        if self.is_named:
+            return f"[{self.path}.NAME]"
         return f"[[{self.path}]]" if self.is_list else f"[{self.path}]"
 
     @property
@@ -74,7 +77,7 @@ def _sections(model: type[BaseModel], prefix: str) -> Iterator[Table]:
 def _table_of(path: str, field: FieldInfo) -> Table | None:
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return Table(path, kind, kind is not field.annotation)
+            return Table(path, kind, kind is not field.annotation, get_origin(field.annotation) is dict)
     return None
 
 

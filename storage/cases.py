@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from domain.case import OPEN_STATES, CaseState, may_step
+from domain.claim import CLAIM_TEMPLATES
 from domain.errors import Permanent
 from domain.message import MessageState
 from storage.tables import CaseEventRow, CasePostRow, CaseRow, MessageRow, NoteRow, PostRow
@@ -121,8 +122,12 @@ def merge(session: Session, source: CaseRow, target: CaseRow, now: datetime, why
 
 
 def contact_engaged(session: Session, case_id: int) -> bool:
-    """Whether a message of this case has left, is leaving, or may have."""
-    query = select(MessageRow.id).where(MessageRow.case_id == case_id, MessageRow.state.not_in(UNSENT))
+    """Whether a message of this case has left, is leaving, or may have; asking who somebody is does not count."""
+    query = select(MessageRow.id).where(
+        MessageRow.case_id == case_id,
+        MessageRow.state.not_in(UNSENT),
+        MessageRow.template.not_in(CLAIM_TEMPLATES),
+    )
     return session.scalar(query.limit(1)) is not None
 
 
@@ -134,6 +139,14 @@ def cancel_reserved(session: Session, case_id: int, reason: str) -> int:
         .values(state=MessageState.CANCELLED, reason=reason)
     )
     return int(session.execute(cancelled).rowcount)  # type: ignore[attr-defined]
+
+
+def hold_contact(session: Session, case: CaseRow, why: str) -> None:
+    """Let nothing go out to the customer of a case by itself until it is decided again."""
+    cancel_reserved(session, case.id, why)
+    if case.customer_key is not None and case.contact_state in ("pending", "held"):
+        case.contact_state, case.contact_at = "person", None
+        case.revision += 1
 
 
 def link_customer(

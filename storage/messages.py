@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from domain.case import CaseState, may_step
+from domain.claim import CODE_TEMPLATE
 from domain.contact import PastContact
 from domain.message import MESSAGE_STEPS, SENT_STATES, MessageState
 from storage.cases import SYSTEM, add_event, step
@@ -85,12 +86,22 @@ def find(session: Session, brand_id: str, key: str) -> MessageRow | None:
 
 
 def due(
-    session: Session, now: datetime, limit: int, lease_seconds: float, without: Collection[str] = ()
+    session: Session,
+    now: datetime,
+    limit: int,
+    lease_seconds: float,
+    without: Collection[str] = (),
+    template: str | None = None,
 ) -> list[MessageRow]:
-    """Lease reserved messages whose time has come, the longest waiting first; `without` names channels to leave."""
+    """Lease reserved messages whose time has come, the longest waiting first.
+
+    `without` names channels to leave; with `template` only messages of that template are taken.
+    """
     waiting = (MessageRow.state == MessageState.RESERVED) & (MessageRow.send_after <= now)
     if without:
         waiting &= MessageRow.channel.not_in(without)
+    if template is not None:
+        waiting &= MessageRow.template == template
     return claim(session, MessageRow, waiting, (MessageRow.send_after, MessageRow.id), limit, now, lease_seconds)
 
 
@@ -286,6 +297,8 @@ def _event(
 
 
 def _case_follows(session: Session, message: MessageRow, state: MessageState, now: datetime, actor: str) -> None:
+    if message.template == CODE_TEMPLATE:  # a code answers nobody
+        return
     if state is MessageState.HANDED_OVER:
         _answered(session, _living_case(session, message), message.handed_over_at or now, actor)
     elif state is MessageState.FAILED:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,9 +12,13 @@ from sqlalchemy.orm import Session
 
 from domain.post import AuthorGone, Delete, Event
 from storage import audit
+from storage.audits import forget_audits
 from storage.brands import crm_changed, lock_brand
+from storage.claims_link import unlinkable, withdraw
 from storage.customers import find_customer
 from storage.fresh import unpacked
+from storage.link_events import forget_customer
+from storage.merges import links_of, records_of
 from storage.posts import store_events
 from storage.tables import (
     AuthorRow,
@@ -21,13 +26,19 @@ from storage.tables import (
     CaseEventRow,
     CasePostRow,
     CaseRow,
+    ClaimCodeRow,
+    ClaimRow,
     ConsentRow,
     ContactPointRow,
     CorrectionRow,
+    CustomerHistoryRow,
     CustomerKeyRow,
+    CustomerLinkRow,
     CustomerRow,
+    DuplicateRow,
     IdentityRow,
     InteractionRow,
+    LinkEventRow,
     MatchRow,
     MessageRow,
     NoteRow,
@@ -38,20 +49,52 @@ from storage.tables import (
     RawPostRow,
     ReadingRow,
     ReceiptRow,
+    ReviewVoteRow,
+    SourceMemberRow,
     SurveyRow,
 )
 
-OWNED = (ContactPointRow, ConsentRow, ObjectionRow, PreferenceRow, IdentityRow, CustomerKeyRow)
+OWNED = (
+    ContactPointRow,
+    ConsentRow,
+    ObjectionRow,
+    PreferenceRow,
+    IdentityRow,
+    CustomerKeyRow,
+    CustomerHistoryRow,
+    SourceMemberRow,
+    ClaimCodeRow,
+    ReviewVoteRow,
+)
+PAIRS: dict[type[Any], tuple[Any, ...]] = {
+    CustomerLinkRow: (CustomerLinkRow.kept, CustomerLinkRow.merged),
+    DuplicateRow: (DuplicateRow.first, DuplicateRow.second),
+}
 HIDDEN = frozenset({"row_hash", "lease_owner", "lease_until", "brand_id"})
+# What proves a claim: worth nothing to who asks what is held of him, and something to who should not have it.
+SEALED = frozenset({"salt", "key_version", "token_hash", "code_hash", "account_hash", "visitor"})
 
 
 def everything_of(
     session: Session, brand_id: str, customer_id: str, actor: str, action: str, now: datetime
 ) -> dict[str, Any] | None:
-    """Every row about a customer, by kind; None if there is no such customer. The look is audited."""
+    """Every row about a customer, by kind; None if there is no such customer. The look is audited.
+
+    Records that are said to be the same person are told under `same_person`, each as a whole.
+    """
     customer = find_customer(session, brand_id, customer_id)
     if customer is None:
         return None
+    told = _record(session, customer, actor, action, now)
+    others = [key for key in records_of(session, brand_id, customer.id) if key != customer.id]
+    if others:
+        rows = [session.get_one(CustomerRow, key) for key in others]
+        told["same_person"] = [_record(session, row, actor, action, now) for row in rows]
+    return told
+
+
+def _record(session: Session, customer: CustomerRow, actor: str, action: str, now: datetime) -> dict[str, Any]:
+    brand_id, customer_id = customer.brand_id, customer.customer_id
     cases = _all(session, CaseRow, CaseRow.customer_key == customer.id)
     case_ids = [case.id for case in cases]
     in_cases = select(CasePostRow.post_id).where(CasePostRow.case_id.in_(case_ids))
@@ -78,7 +121,15 @@ def everything_of(
         "readings": _all(session, ReadingRow, ReadingRow.post_id.in_([post.id for post in posts])),
         "corrections": _all(session, CorrectionRow, CorrectionRow.post_id.in_([post.id for post in posts])),
         "messages": _all(session, MessageRow, MessageRow.customer_key == customer.id),
+        "claims": _all(session, ClaimRow, ClaimRow.author_id.in_([author.id for author in authors])),
+        "claim_codes": _all(session, ClaimCodeRow, ClaimCodeRow.customer_key == customer.id),
+        "unlinkable": [row for author in authors if (row := unlinkable(session, author)) is not None],
         "surveys": _all(session, SurveyRow, SurveyRow.case_id.in_(case_ids)),
+        "history": _all(session, CustomerHistoryRow, CustomerHistoryRow.customer_key == customer.id),
+        "links": links_of(session, customer.id),
+        "link_words": _all(
+            session, LinkEventRow, LinkEventRow.brand_id == brand_id, LinkEventRow.customer_key == customer.id
+        ),
         "audit": audit.of_subject(session, brand_id, subject),
     }
     audit.record(session, brand_id, actor, f"customer {action}", subject, now)
@@ -89,15 +140,27 @@ def everything_of(
 def erase_customer(
     session: Session, brand_id: str, customer_id: str, actor: str, now: datetime
 ) -> dict[str, Any] | None:
-    """Remove a customer; None if there is none. Cases and messages stay as counts, without a person in them.
+    """Remove a person, with every record that is said to be the same one; None if there is no such customer.
 
-    The words of his posts go too; their tombstones keep them from being heard again. Suppressed addresses
-    stay suppressed: they are kept as keyed hashes only.
+    Cases and messages stay as counts, without a person in them. The words of his posts go too; their tombstones
+    keep them from being heard again. Suppressed addresses stay suppressed: they are kept as keyed hashes only.
     """
     lock_brand(session, brand_id)
     customer = find_customer(session, brand_id, customer_id)
     if customer is None:
         return None
+    records = [session.get_one(CustomerRow, key) for key in records_of(session, brand_id, customer.id)]
+    removed: Counter[str] = Counter()
+    for row in records:
+        removed.update(_erase_record(session, row, now))
+    crm_changed(session, brand_id)
+    receipt = hashlib.sha256(f"{brand_id}\n{customer_id}\n{now.isoformat()}".encode()).hexdigest()[:16]
+    audit.record(session, brand_id, actor, "customer erased", f"receipt:{receipt}", now, removed)
+    return {"receipt": receipt, "at": now.isoformat().replace("+00:00", "Z"), "removed": dict(removed)}
+
+
+def _erase_record(session: Session, customer: CustomerRow, now: datetime) -> dict[str, int]:
+    brand_id, customer_id = customer.brand_id, customer.customer_id
     posts_emptied = _forget_posts(session, customer, now)
     removed = {table.__tablename__: _delete(session, table, table.customer_key == customer.id) for table in OWNED}
     removed["posts_emptied"] = posts_emptied
@@ -106,15 +169,17 @@ def erase_customer(
         removed[table.__tablename__] = _delete(session, table, mine)
     removed["messages_emptied"] = _empty_messages(session, customer)
     removed["matches_emptied"] = _forget_matches(session, customer)
+    removed["words_undone"] = forget_customer(session, brand_id, customer.id, "vigie", now)
+    removed["audits_emptied"] = forget_audits(session, brand_id, customer.id)
     cases = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
     removed["notes"] = _delete(session, NoteRow, NoteRow.case_id.in_(cases))
     removed["cases_unlinked"] = _unlink_cases(session, customer)
+    for table, columns in PAIRS.items():
+        removed[table.__tablename__] = _delete(session, table, or_(*(column == customer.id for column in columns)))
     session.delete(customer)
+    session.flush()
     removed["customers"] = 1
-    crm_changed(session, brand_id)
-    receipt = hashlib.sha256(f"{brand_id}\n{customer_id}\n{now.isoformat()}".encode()).hexdigest()[:16]
-    audit.record(session, brand_id, actor, "customer erased", f"receipt:{receipt}", now, removed)
-    return {"receipt": receipt, "at": now.isoformat().replace("+00:00", "Z"), "removed": removed}
+    return removed
 
 
 def _authors(session: Session, customer: CustomerRow) -> Sequence[AuthorRow]:
@@ -152,6 +217,7 @@ def _forget_posts(session: Session, customer: CustomerRow, now: datetime) -> int
     events: list[Event] = [AuthorGone(author.network, author.native_id, now) for author in authors]
     events += [Delete(post.network, post.native_id, now) for post in session.scalars(nameless)]
     stored = store_events(session, customer.brand_id, events, now)
+    withdraw(session, [author.id for author in authors])
     for author in authors:
         author.native_id = f"erased:{author.id}"
     return stored.deleted
@@ -210,4 +276,8 @@ def _raw(session: Session, post_ids: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def _plain(row: Base) -> dict[str, Any]:
-    return {column.key: getattr(row, column.key) for column in row.__mapper__.columns if column.key not in HIDDEN}
+    return {
+        column.key: getattr(row, column.key)
+        for column in row.__mapper__.columns
+        if column.key not in HIDDEN and column.key not in SEALED
+    }

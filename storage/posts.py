@@ -9,8 +9,10 @@ from sqlalchemy import ColumnElement, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from domain.post import Author, AuthorChanged, AuthorGone, Delete, Event, Post, Upsert
+from storage.audits import drop_open
 from storage.bulk import among
 from storage.fresh import Fresh, content_hash
+from storage.link_events import end_automatic_link
 from storage.tables import (
     AuthorRow,
     CopyBandRow,
@@ -20,6 +22,7 @@ from storage.tables import (
     QuoteRow,
     RawPostRow,
     ReadingRow,
+    ReviewVoteRow,
 )
 
 LOOKUP = 500
@@ -340,8 +343,10 @@ class _Fold:
         row.attributes, row.stage, row.deleted_at = {}, "gone", at
         forget = update(PostVersionRow).where(PostVersionRow.post_id == row.id).values(text=None, content_hash=None)
         self._session.execute(forget)
-        for table in (ReadingRow, MatchRow, QuoteRow, RawPostRow, CopyBandRow):
+        for table in (ReadingRow, MatchRow, QuoteRow, RawPostRow, CopyBandRow, ReviewVoteRow):
             self._session.execute(delete(table).where(table.post_id == row.id))
+        drop_open(self._session, row.id)
+        end_automatic_link(self._session, row.id, at, "post deleted")
 
     def _author_gone(self, key: Key, at: datetime) -> Stored:
         """What an account said until then goes with it; one that speaks again later is known again."""

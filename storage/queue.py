@@ -220,13 +220,18 @@ def customer_record(
     )
 
 
-def candidates(session: Session, brand_id: str, matches: Iterable[MatchRow]) -> dict[str, CustomerRecord]:
-    """Whom undecided matches name, by the brand's own customer id: customer, contact points and last order."""
+def candidates(
+    session: Session, brand_id: str, matches: Iterable[MatchRow], every: bool = False
+) -> dict[str, CustomerRecord]:
+    """Whom undecided matches (or `every` one of these) name, by the brand's own customer id.
+
+    Customer, contact points and last order.
+    """
     names = sorted(
         {
             str(candidate.get("customer_id"))
             for match in matches
-            if match.review in REVIEW_OPEN
+            if every or match.review in REVIEW_OPEN
             for candidate in match.candidates[:2]
         }
     )

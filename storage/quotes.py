@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from storage.tables import PostRow, QuoteRow
@@ -47,20 +47,32 @@ def quoted_by_others(
     session: Session, brand_id: str, hashes: Sequence[tuple[str, str]], author_key: int | None
 ) -> bool:
     """Whether an account other than this one quoted one of these identifiers too."""
-    if not hashes:
-        return False
-    query = select(QuoteRow.id).where(
-        QuoteRow.brand_id == brand_id,
-        tuple_(QuoteRow.kind, QuoteRow.hash).in_(list(hashes)),
-        QuoteRow.author_id.is_distinct_from(author_key),
-    )
-    return session.scalar(query.limit(1)) is not None
+    read = session.connection().execute
+    asked = {"brand": brand_id, "author": author_key}
+    return any(read(_BY_OTHERS, asked | {"kind": kind, "hash": value}).first() for kind, value in hashes)
 
 
 def count_quoted(session: Session, brand_id: str, author_key: int | None) -> int:
     """How many different identifiers of one kind this account has quoted, of the kind where they are most."""
     if author_key is None:
         return 0
-    mine = (QuoteRow.brand_id == brand_id, QuoteRow.author_id == author_key)
-    counts = select(func.count(QuoteRow.hash.distinct())).where(*mine).group_by(QuoteRow.kind)
-    return max(session.scalars(counts), default=0)
+    counts = session.connection().execute(_COUNTS, {"brand": brand_id, "author": author_key})
+    return max(counts.scalars(), default=0)
+
+
+_QUOTE = QuoteRow.__table__.c
+_BY_OTHERS = (
+    select(_QUOTE.id)
+    .where(
+        _QUOTE.brand_id == bindparam("brand"),
+        _QUOTE.kind == bindparam("kind"),
+        _QUOTE.hash == bindparam("hash"),
+        _QUOTE.author_id.is_distinct_from(bindparam("author", type_=_QUOTE.author_id.type)),
+    )
+    .limit(1)
+)
+_COUNTS = (
+    select(func.count(_QUOTE.hash.distinct()))
+    .where(_QUOTE.brand_id == bindparam("brand"), _QUOTE.author_id == bindparam("author"))
+    .group_by(_QUOTE.kind)
+)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from domain.case import CaseState, Severity
+from domain.claim import ClaimState, Delivery
 from domain.contact import ContactAction
 from domain.customer import CONSENT_STATUSES, DIRECTIONS, PURPOSES, STATUSES
 from domain.evidence import Action, Grade
@@ -52,12 +53,16 @@ class Base(DeclarativeBase):
 
 
 class BrandRow(Base):
-    """`crm_version` grows with each change to customers or orders, so that open matches are tried again."""
+    """`crm_version` grows with each change to customers or orders, so that open matches are tried again.
+
+    `keys_version` tells how the customers' blocking keys were made (routing/rekey.py).
+    """
 
     __tablename__ = "brands"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str | None] = mapped_column(String(200))
     crm_version: Mapped[int] = mapped_column(default=0)
+    keys_version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime]
 
 
@@ -299,16 +304,20 @@ class ObjectionRow(Branded, Base):
 
 
 class PreferenceRow(Branded, Base):
-    """The channel a customer likes best, one row per source: declared, observed, inferred."""
+    """The channel a customer likes best, one row per source and way of knowing it: declared, observed, inferred.
+
+    `how` says where the word came from; of two declared ones the newest holds.
+    """
 
     __tablename__ = "preferences"
     __table_args__ = (
-        UniqueConstraint("customer_key", "source"),
+        UniqueConstraint("customer_key", "source", "how"),
         one_of("source", ("declared", "observed", "inferred")),
     )
     customer_key: Mapped[int] = mapped_column(ForeignKey("customers.id"))
     channel: Mapped[str] = mapped_column(String(40))
     source: Mapped[str] = mapped_column(String(20))
+    how: Mapped[str] = mapped_column(String(40), default="customer file")
     at: Mapped[datetime | None]
 
 
@@ -352,6 +361,7 @@ class OrderRow(Branded, Base):
         UniqueConstraint("brand_id", "order_id"),
         Index("ix_orders_normal", "brand_id", "normal_id"),
         Index("ix_orders_customer", "brand_id", "customer_id"),
+        Index("ix_orders_parcel", "brand_id", "normal_parcel"),
     )
     order_id: Mapped[str] = mapped_column(String(200))
     normal_id: Mapped[str] = mapped_column(String(200))
@@ -362,6 +372,8 @@ class OrderRow(Branded, Base):
     promised_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     store: Mapped[str | None] = mapped_column(Text)
+    parcel: Mapped[str | None] = mapped_column(String(200))
+    normal_parcel: Mapped[str | None] = mapped_column(String(200))
     row_hash: Mapped[str] = mapped_column(String(64))
 
 
@@ -373,6 +385,7 @@ class InteractionRow(Branded, Base):
         UniqueConstraint("brand_id", "interaction_id"),
         one_of("direction", DIRECTIONS),
         Index("ix_interactions_customer", "brand_id", "customer_id", "at"),
+        Index("ix_interactions_ticket", "brand_id", "normal_ticket"),
     )
     interaction_id: Mapped[str] = mapped_column(String(200))
     customer_id: Mapped[str] = mapped_column(String(200))
@@ -384,6 +397,7 @@ class InteractionRow(Branded, Base):
     outcome: Mapped[str | None] = mapped_column(Text)
     agent: Mapped[str | None] = mapped_column(String(200))
     case_ref: Mapped[str | None] = mapped_column(String(200))
+    normal_ticket: Mapped[str | None] = mapped_column(String(200))
     row_hash: Mapped[str] = mapped_column(String(64))
 
 
@@ -416,6 +430,7 @@ class MatchRow(Branded, Base):
         CheckConstraint("(action = 'link') = (customer_key IS NOT NULL)", name="link_names_customer"),
         CheckConstraint("action <> 'link' OR grade <> 'none'", name="link_has_proof"),
         Index("ix_matches_review", "brand_id", "review"),
+        Index("ix_matches_decided", "brand_id", "decided_at"),
     )
     post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
     customer_key: Mapped[int | None] = mapped_column(ForeignKey("customers.id"), index=True)
@@ -702,3 +717,281 @@ class SecretRow(Base):
     __tablename__ = "secrets"
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     value: Mapped[str] = mapped_column(String(200))
+
+
+class CustomerHistoryRow(Branded, Base):
+    """What a customer's record said until a time; `field` is a column of `customers` or the kind of a contact point.
+
+    What it says now stands in `customers` and `contact_points`. `since` is None where it was there from the start.
+    """
+
+    __tablename__ = "customer_history"
+    __table_args__ = (Index("ix_customer_history_customer", "customer_key", "until"),)
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    field: Mapped[str] = mapped_column(String(20))
+    value: Mapped[str | None] = mapped_column(Text)
+    since: Mapped[datetime | None]
+    until: Mapped[datetime]
+
+
+class CustomerLinkRow(Branded, Base):
+    """Two records of the customer file that are one person, as somebody said; look-ups give the kept one.
+
+    Never changed but for `undone_at`. The records themselves stay as the file has them.
+    """
+
+    __tablename__ = "customer_links"
+    __table_args__ = (
+        CheckConstraint("kept <> merged", name="two_records"),
+        CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="undone_by_somebody"),
+        Index("ix_customer_links_merged", "brand_id", "merged", "undone_at"),
+        Index("ix_customer_links_kept", "brand_id", "kept", "undone_at"),
+    )
+    kept: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    merged: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    by: Mapped[str] = mapped_column(String(320))
+    at: Mapped[datetime]
+    undone_by: Mapped[str | None] = mapped_column(String(320))
+    undone_at: Mapped[datetime | None]
+
+
+class CustomerSourceRow(Branded, Base):
+    """Where a source of the customer file stands. `pass_number` counts its readings, begun and done.
+
+    `whole_at` is when the source was last read to its end: what it told by then is stored.
+    """
+
+    __tablename__ = "customer_sources"
+    __table_args__ = (UniqueConstraint("brand_id", "name"),)
+    name: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str] = mapped_column(String(20))
+    cursor: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    pass_number: Mapped[int] = mapped_column(default=0)
+    moved_at: Mapped[datetime | None]
+    whole_at: Mapped[datetime | None]
+    waiting: Mapped[int | None]
+    rejected: Mapped[int] = mapped_column(default=0)
+    paused: Mapped[str | None] = mapped_column(Text)
+    retry_at: Mapped[datetime | None]
+
+
+class SourceMemberRow(Base):
+    """A customer as one source has him: in which reading he was last told, since when he is gone from it."""
+
+    __tablename__ = "customer_source_members"
+    __table_args__ = (Index("ix_customer_source_members_pass", "source_id", "pass_number"),)
+    source_id: Mapped[int] = mapped_column(ForeignKey("customer_sources.id"), primary_key=True)
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customers.id"), primary_key=True, index=True)
+    pass_number: Mapped[int]
+    gone_at: Mapped[datetime | None]
+
+
+class DuplicateRow(Branded, Base):
+    """Two records that may be one person, for somebody to say. `first` is the lower key, so that a pair is one row."""
+
+    __tablename__ = "duplicate_proposals"
+    __table_args__ = (
+        UniqueConstraint("first", "second"),
+        CheckConstraint("first < second", name="pair_is_ordered"),
+        CheckConstraint("score BETWEEN 0 AND 1", name="score_is_share"),
+        one_of("state", ("waiting", "merged", "different")),
+        Index("ix_duplicate_proposals_state", "brand_id", "state", "score"),
+    )
+    first: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    second: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    score: Mapped[float]
+    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    maker: Mapped[str] = mapped_column(String(40))
+    proposed_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    by: Mapped[str | None] = mapped_column(String(320))
+    at: Mapped[datetime | None]
+
+
+LINK_WORDS = ("linked", "confirmed", "refused", "authenticated", "not_me", "audit_right", "audit_wrong", "undone")
+GRADE_STATES = ("shadow", "acting", "suspended")
+
+
+class QualityReportRow(Branded, Base):
+    """What `vigie quality` found: counts and the brand's own ids, no names and no addresses."""
+
+    __tablename__ = "quality_reports"
+    __table_args__ = (Index("ix_quality_reports_at", "brand_id", "at"),)
+    at: Mapped[datetime]
+    report: Mapped[dict[str, Any]]
+
+
+class LinkEventRow(Branded, Base):
+    """What was said of an account and a customer, and by whom. Never changed: what was a mistake is undone.
+
+    Neither is named: both stand as our own numbers, which mean nobody once the rows behind them are erased.
+    `is_customer` is what the word says, None for the word that undoes another; `detail` holds names of facts only.
+    """
+
+    __tablename__ = "link_events"
+    __table_args__ = (
+        one_of("kind", LINK_WORDS),
+        CheckConstraint("(kind = 'undone') = (undoes IS NOT NULL)", name="undone_names_event"),
+        CheckConstraint("(kind = 'undone') = (is_customer IS NULL)", name="word_says_which"),
+        UniqueConstraint("undoes"),
+        Index("ix_link_events_pair", "brand_id", "author_id", "customer_key"),
+        Index("ix_link_events_customer", "brand_id", "customer_key"),
+        Index("ix_link_events_at", "brand_id", "at"),
+    )
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"), index=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("authors.id"))
+    customer_key: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(20))
+    is_customer: Mapped[bool | None]
+    by: Mapped[str] = mapped_column(String(320))
+    at: Mapped[datetime]
+    why: Mapped[str] = mapped_column(String(80), default="")
+    undoes: Mapped[int | None] = mapped_column(ForeignKey("link_events.id"))
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class MatchAuditRow(Branded, Base):
+    """A decision drawn by lot for a second look: an automatic link, or a refusal. `rate` is how likely it was drawn."""
+
+    __tablename__ = "match_audits"
+    __table_args__ = (
+        UniqueConstraint("post_id", "customer_key"),
+        one_of("kind", ("link", "refusal")),
+        one_of("grade", Grade),
+        one_of("verdict", ("right", "wrong", "unsure")),
+        CheckConstraint("(verdict IS NULL) = (at IS NULL)", name="verdict_is_dated"),
+        CheckConstraint("rate > 0 AND rate <= 1", name="rate_is_share"),
+        Index("ix_match_audits_grade", "brand_id", "grade", "verdict"),
+    )
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
+    customer_key: Mapped[int | None] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(10))
+    grade: Mapped[str] = mapped_column(String(20))
+    version: Mapped[str] = mapped_column(String(80))
+    rate: Mapped[float]
+    sampled_at: Mapped[datetime]
+    verdict: Mapped[str | None] = mapped_column(String(10))
+    by: Mapped[str | None] = mapped_column(String(320))
+    at: Mapped[datetime | None]
+
+
+class ReviewVoteRow(Branded, Base):
+    """What one of two reviewers said of a sensitive match; the other never sees it."""
+
+    __tablename__ = "review_votes"
+    __table_args__ = (UniqueConstraint("post_id", "customer_key", "by"), one_of("answer", ("yes", "no")))
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    answer: Mapped[str] = mapped_column(String(10))
+    by: Mapped[str] = mapped_column(String(320))
+    at: Mapped[datetime]
+
+
+class GradeStateRow(Branded, Base):
+    """What a grade may do from then on, who said so, and why. Never changed: the newest row holds.
+
+    `restart`: the count of audits begins anew with this row.
+    """
+
+    __tablename__ = "grade_states"
+    __table_args__ = (
+        one_of("grade", Grade),
+        one_of("state", GRADE_STATES),
+        Index("ix_grade_states_grade", "brand_id", "grade"),
+    )
+    grade: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(10))
+    by: Mapped[str] = mapped_column(String(320))
+    at: Mapped[datetime]
+    why: Mapped[str] = mapped_column(String(500))
+    restart: Mapped[bool] = mapped_column(default=False)
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("link_events.id"))
+
+
+class MatchWeightsRow(Branded, Base):
+    """A version of the weights that the flow `learn` made; the newest promoted one is in force. Never changed."""
+
+    __tablename__ = "match_weights"
+    at: Mapped[datetime]
+    weights: Mapped[dict[str, Any]]
+    learned_from: Mapped[dict[str, Any]]
+    promoted: Mapped[bool]
+    why: Mapped[str] = mapped_column(String(200))
+
+
+class ClaimRow(Branded, Base):
+    """A claim link: one author is asked which customer he is. Neither the token nor a customer stands here.
+
+    `delivery` says whether everybody could read the link, or the author's account alone.
+    """
+
+    __tablename__ = "claims"
+    __table_args__ = (
+        UniqueConstraint("token_hash"),
+        one_of("state", ClaimState),
+        one_of("delivery", Delivery),
+        CheckConstraint("(state IN ('agreed', 'refused', 'conflict')) = (used_at IS NOT NULL)", name="used_is_dated"),
+    )
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"), index=True)
+    network: Mapped[str] = mapped_column(String(40))
+    delivery: Mapped[str] = mapped_column(String(10))
+    token_hash: Mapped[str] = mapped_column(String(64))
+    salt: Mapped[str] = mapped_column(String(64))
+    key_version: Mapped[int]
+    issued_at: Mapped[datetime]
+    issued_by: Mapped[str] = mapped_column(String(320))
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(12), default="issued")
+    used_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+
+
+class ClaimCodeRow(Branded, Base):
+    """A visitor of a claim link asked for a code. Without a customer it was sent to nobody, and nothing fits it.
+
+    `agreed_at`: he proved to be that customer and said that the account is his.
+    """
+
+    __tablename__ = "claim_codes"
+    __table_args__ = (
+        CheckConstraint("tries BETWEEN 0 AND 5", name="tries_range"),
+        CheckConstraint("confirmed_at IS NULL OR customer_key IS NOT NULL", name="confirmed_names_customer"),
+        CheckConstraint("agreed_at IS NULL OR confirmed_at IS NOT NULL", name="agreed_is_confirmed"),
+        Index("ix_claim_codes_visitor", "claim_id", "visitor"),
+        Index("ix_claim_codes_customer", "customer_key", "asked_at"),
+    )
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claims.id"))
+    visitor: Mapped[str] = mapped_column(String(64))
+    salt: Mapped[str] = mapped_column(String(64))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    customer_key: Mapped[int | None] = mapped_column(ForeignKey("customers.id"))
+    channel: Mapped[str | None] = mapped_column(String(40))
+    asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    confirmed_at: Mapped[datetime | None]
+    agreed_at: Mapped[datetime | None]
+
+
+class UnlinkableRow(Branded, Base):
+    """An account whose owner wants to be linked to no customer; a keyed hash, so that it outlives erasure.
+
+    `why` says who spoke: the account itself, or a visitor of a link that everybody could open.
+    """
+
+    __tablename__ = "unlinkable"
+    __table_args__ = (UniqueConstraint("brand_id", "network", "account_hash"),)
+    network: Mapped[str] = mapped_column(String(40))
+    account_hash: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime]
+    why: Mapped[str] = mapped_column(String(80))
+
+
+class ThrottleRow(Base):
+    """How often something was tried in a span of time, by every process together; the name is a keyed hash."""
+
+    __tablename__ = "throttles"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    since: Mapped[datetime] = mapped_column(primary_key=True, index=True)
+    count: Mapped[int] = mapped_column(default=1)

@@ -22,7 +22,15 @@
     all[next].scrollIntoView({ block: "nearest" });
   };
 
+  // The answer that a key stands for, in the row where the reader is.
+  const press = (key) => {
+    const row = document.activeElement.closest("[data-row]");
+    const goal = row && row.querySelector(`[data-key="${key}"]`);
+    if (goal) goal.click();
+  };
+
   const actions = {
+    ...Object.fromEntries([..."ynYNua"].map((key) => [key, () => press(key)])),
     j: () => move(1),
     k: () => move(-1),
     "/": () => search && (search.focus(), search.select()),

@@ -2,8 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 
-from routing.matching.normal import fold
+from routing.matching.confusables import unmask
+from routing.matching.normal import fold, name_words
+
+LONGEST = 2_000  # characters of a name or bio that are looked at
 
 # "for my mother", "mon voisin a commandé": the poster is not the customer of whom he speaks.
 _RELATIVE = (
@@ -21,7 +26,7 @@ _WHOSE_EN = r"(?:my|our|his|her|their|an?|the)"
 ON_BEHALF = re.compile(
     rf"\b(?:pour|au nom de|de la part de|[àa] la place de|le colis de|(?:la|de) commande de|celle de|celui de|chez)"
     rf"\s+{_WHOSE}\s+(?:{_RELATIVE})\b"
-    rf"|\bm(?:a|on|es)\s+(?:{_RELATIVE})\s+(?:a|ont|attend(?:ent)?|avait|ne|n['’]\w+|est|sont|vient|doit|paie|s['’]est)\b"
+    rf"|\b(?:m(?:a|on|es)|notre|nos)\s+(?:{_RELATIVE})\s+(?:a|ont|attend(?:ent)?|avait|ne|n['’]\w+|est|sont|vient|doit|paie|s['’]est)\b"
     rf"|\bon behalf of\b|\bfor\s+{_WHOSE_EN}\s+(?:{_RELATIVE_EN})\b"
     rf"|\bmy\s+(?:{_RELATIVE_EN})"
     rf"(?:['’]s|\s+(?:has|have|had|is|are|was|were|ordered|paid|bought|never|can['’]t|needs?))\b"
@@ -34,18 +39,24 @@ NOT_A_CUSTOMER = re.compile(
     r"redac(?:tion|teur|trice)?|press(?:e)?|reporter|avocate?|lawyer|syndicat|syndicale?|union rep|"
     r"influence(?:ur|use|r)|support|service client|bot)\b"
 )
-_JOINED_EMOJI = re.compile(r"(?<=[^\w\s])\u200d(?=[^\w\s])")  # 👩‍💻 is two signs and a joiner
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_STAFF = (
+    r"\b(?:travaill\w*|bosse|salarie\w*|employe\w*|conseill\w*|vendeu\w*|manageu?r\w*|responsable|directeur|directrice|equipe|"
+    r"ambassad\w*|stagiaire|livreu\w*|work(?:s|ing)?|staff|team|advisor|assistant)\b[^.;|]{0,40}?\b"
+)
 
 
-def looks_alike(name: str) -> bool:
+def is_disguised(name: str) -> bool:
     """Whether letters of another script stand among Latin ones, or invisible signs hide in a name."""
-    if any(sign in _INVISIBLE for sign in _JOINED_EMOJI.sub("", name)):
-        return True
-    scripts = {unicodedata.name(sign, "").split(" ")[0] for sign in name if sign.isalpha()}
-    plain = ((sign, unicodedata.normalize("NFKC", sign)) for sign in name)
-    wide = any(letters != sign and letters.isalpha() and sign != "™" for sign, letters in plain)
-    return wide or ("LATIN" in scripts and bool(scripts & {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}))
+    return unmask(name).disguised
+
+
+def imitates(name: str, first: Sequence[str], last: Sequence[str]) -> bool:
+    """Whether a shown name is a customer's only to the eye: "C1aire Martin"."""
+    seen = unmask(name)
+    wanted = {*first, *last}
+    if not seen.changed or not wanted or wanted <= set(name_words(name)):
+        return False
+    return wanted <= set(name_words(seen.text))
 
 
 def on_behalf(text: str) -> bool:
@@ -53,6 +64,15 @@ def on_behalf(text: str) -> bool:
     return ON_BEHALF.search(unicodedata.normalize("NFC", text)) is not None
 
 
-def not_a_customer(name: str | None, bio: str | None) -> bool:
-    """Whether the account presents itself as press, parody, a firm or a help desk."""
-    return any(NOT_A_CUSTOMER.search(fold(text)) for text in (name, bio) if text)
+def not_a_customer(name: str | None, bio: str | None, brand: Sequence[str] = ()) -> bool:
+    """Whether the account presents itself as press, parody, a firm, a help desk, or as staff of the brand."""
+    told = [fold(text[:LONGEST]) for text in (name, bio) if text]
+    if any(NOT_A_CUSTOMER.search(text) for text in told):
+        return True
+    names = "|".join(re.escape(fold(one)) for one in brand)
+    return bool(names) and any(_staff(names).search(text) for text in told)
+
+
+@lru_cache(maxsize=64)
+def _staff(names: str) -> re.Pattern[str]:
+    return re.compile(rf"{_STAFF}(?:{names})\b")

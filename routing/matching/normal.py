@@ -1,19 +1,24 @@
 """Normal forms, so that one fact has one spelling; and the blocking keys made of them."""
 
-import hashlib
 import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
 
 import phonenumbers
+import regex
 
 from domain.customer import Customer
 
 _ALNUM = re.compile(r"[^0-9A-Z]")
-_WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_ASCII_WORDS = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_WORDS = regex.compile(r"(?:\p{L}\p{M}*+)++(?:['’](?:\p{L}\p{M}*+)++)?")
+_ACCENTED_BELOW = "\u0400"  # Latin and Greek: elsewhere a mark is part of the letter (й is not и)
 # Letters that Unicode does not take apart, though people without such keys do.
 _UNACCENTED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_NOT_IN_HANDLE = re.compile(r"[\W_]+")
+KEYS_VERSION = 2  # of `Keyring.customer_keys`: stored keys of an older one are made anew
+SHORTEST_MAILBOX = 5  # letters and digits; shorter ones are shared by too many
 PARTICLES = frozenset(
     {"de", "du", "des", "le", "la", "les", "van", "von", "der", "den", "di", "da", "dos", "el", "al", "ben"}
 )
@@ -41,14 +46,24 @@ def normal_phone(number: str, country: str) -> str | None:
 
 
 def fold(text: str) -> str:
-    """Compatibility forms, no accents, no case."""
-    plain = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in plain if not unicodedata.combining(sign)).casefold().translate(_UNACCENTED)
+    """Compatibility forms, no case, and no accents on Latin and Greek letters; other scripts keep their marks."""
+    if text.isascii():
+        return text.casefold()
+    kept, accented = [], True
+    for sign in unicodedata.normalize("NFKD", text):
+        if not unicodedata.combining(sign):
+            accented = sign < _ACCENTED_BELOW or not sign.isalpha()
+        elif accented:
+            continue
+        kept.append(sign)
+    return unicodedata.normalize("NFKC", "".join(kept)).casefold().translate(_UNACCENTED)
 
 
 def name_words(name: str) -> tuple[str, ...]:
     """The words of a name, folded; hyphens split, apostrophes vanish ("D'Arc" is "darc")."""
-    return tuple(re.sub(r"['’]", "", word) for word in _WORDS.findall(fold(name)))
+    folded = fold(name)
+    words: list[str] = (_ASCII_WORDS if folded.isascii() else _WORDS).findall(folded)
+    return tuple(word.replace("'", "").replace("’", "") for word in words)
 
 
 def full_name(customer: Customer) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
@@ -67,22 +82,39 @@ class Keyring:
 
     def key(self, kind: str, value: str) -> str:
         """32 hexadecimal digits for one fact of one kind."""
-        return hmac.new(self.secret, f"{kind}:{value}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self.secret, f"{kind}:{value}".encode("utf-8", "replace"), "sha256").hex()[:32]
 
     def customer_keys(
         self, customer: Customer, emails: tuple[str, ...], phones: tuple[str, ...]
     ) -> tuple[tuple[str, str], ...]:
         """Every key by which a customer can be found."""
         facts = [("email", email) for email in emails] + [("phone", phone) for phone in phones]
+        facts += [("mailbox", name) for name in dict.fromkeys(map(mailbox, emails)) if len(name) >= SHORTEST_MAILBOX]
         name = full_name(customer)
         if name is not None:
-            facts += [("name", name_key(name[0] + name[1])), ("first", " ".join(name[0]))]
+            facts += [("name", name_key(name[0] + name[1])), ("first", " ".join(name[0])), ("last", last_name(name[1]))]
+            facts += [("initial", initial_key(name[0], name[1]))]
         return tuple((kind, self.key(kind, value)) for kind, value in facts)
 
 
 def without_particles(words: tuple[str, ...]) -> tuple[str, ...]:
     """The words of a name that tell people apart; all of them where it is made of particles alone."""
     return tuple(word for word in words if word not in PARTICLES) or words
+
+
+def last_name(words: tuple[str, ...]) -> str:
+    """A last name as it is counted: particles do not count."""
+    return " ".join(without_particles(words))
+
+
+def initial_key(first: tuple[str, ...], last: tuple[str, ...]) -> str:
+    """The same for "C. Martin" and "Claire Martin"."""
+    return f"{''.join(first)[:1]} {last_name(last)}"
+
+
+def mailbox(email: str) -> str:
+    """The letters and digits before the @, without what follows a plus: people name accounts after mailboxes."""
+    return _NOT_IN_HANDLE.sub("", fold(email.partition("@")[0].partition("+")[0]))
 
 
 def name_key(words: tuple[str, ...]) -> str:

@@ -78,7 +78,7 @@ class Window:
 
     def __init__(self, chromium: Any, address: str, console: Console, **options: Any) -> None:
         self.address = address
-        self.context = chromium.new_context(viewport={"width": 1280, "height": 800}, **options)
+        self.context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         secret = console.signed_in(email=f"u{time.monotonic_ns()}@example.org").cookies["vigie_session"]
         self.context.add_cookies([{"name": "vigie_session", "value": secret, "url": address}])
         self.page = self.context.new_page()
@@ -120,6 +120,7 @@ def paths(ids: dict[str, int]) -> list[str]:
         "/messages",
         "/trends",
         "/listening",
+        "/quality",
         "/nowhere",
     ]
 

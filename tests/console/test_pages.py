@@ -26,6 +26,7 @@ PAGES = (
     "/trends",
     "/trends?days=90",
     "/listening",
+    "/quality",
     "/?view=resolved",
     "/?view=review&q=colis",
 )

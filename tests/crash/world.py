@@ -161,6 +161,10 @@ accounts = ["mastodon:HirondelleAide", "x:HirondelleAide", "bluesky:HirondelleAi
 [listeners.files]
 paths = ["posts.jsonl"]
 
+[matching]
+start = "acting"
+start_reason = "the sample's truth is known"
+
 [work]
 batch = 25
 

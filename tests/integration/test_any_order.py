@@ -26,6 +26,10 @@ id = "hirondelle"
 name = "Hirondelle"
 products = ["box Nid", "le Nid"]
 accounts = ["mastodon:HirondelleAide", "x:HirondelleAide", "bluesky:HirondelleAide"]
+
+[matching]
+start = "acting"
+start_reason = "the sample's truth is known"
 """
 
 

@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.server import LocalApi
 
 ROOT = Path(__file__).parents[2]
-STAGES = {"collect", "classify", "route", "contact", "follow_up", "comply"}
+STAGES = {"collect", "classify", "route", "contact", "follow_up", "comply", "sync", "learn"}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from config.settings import Settings
 from domain.brand import Brand
 from domain.customer import Customer, Order
 from domain.post import Author, Delete, Post, Upsert
@@ -17,6 +18,7 @@ from storage.database import Database
 NOW = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
 BRAND = Brand(id="hirondelle", name="Hirondelle", accounts=("mastodon:hirondelle", "x:hirondelle"))
 OTHER_BRAND = Brand(id="mesange", name="Mésange")
+ACTING = Settings.model_validate({"matching": {"start": "acting", "start_reason": "links of samples are right"}})
 OLD_ACCOUNT = datetime(2019, 1, 1, tzinfo=UTC)
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from config.settings import Settings
 from config.wiring import App
 from domain.case import CaseState
 from domain.customer import Account
@@ -27,9 +26,9 @@ from storage.posts import store_events
 from storage.quotes import save_quotes
 from storage.readings import save_reading
 from storage.tables import AuthorRow, CaseEventRow, CasePostRow, CaseRow, CustomerRow, MatchRow, MessageRow, PostRow
-from tests.unit.samples import BRAND, NOW, author, customer, entity, gone, heard, minute, order, reading, undone
+from tests.unit.samples import ACTING, BRAND, NOW, author, customer, entity, gone, heard, minute, order, reading, undone
 
-RULES: IntakeRules = App(Settings()).intake_rules()
+RULES: IntakeRules = App(ACTING).intake_rules()
 ORDER = "HR4829174637"
 LONG = "Trois semaines que j'attends mon colis et personne ne répond au téléphone, c'est une honte."
 CLAIRE = customer("C1", accounts=(Account("mastodon", "claire"), Account("mastodon", "claire2")))

@@ -10,20 +10,22 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from config.policies import network_policy
-from domain.customer import Account, Customer, Order
+from domain.brand import Brand
+from domain.customer import Account, Customer, Interaction, Order
 from domain.evidence import Action, Evidence, Grade, MatchDecision
-from routing.crm import import_customers, import_orders, keyring
-from routing.matching.gates import looks_alike, not_a_customer, on_behalf
-from routing.matching.matcher import MAX_CANDIDATES, Matcher, MatchRules, Speaker
+from routing.crm import import_customers, import_interactions, import_orders, keyring
+from routing.matching.gates import is_disguised, not_a_customer, on_behalf
+from routing.matching.matcher import MAX_CANDIDATES, Matcher, MatchRules
 from routing.matching.normal import name_key, name_words, normal_order, normal_phone
+from routing.matching.speaker import Speaker
 from storage.database import Database
 from storage.posts import store_events
 from storage.quotes import save_quotes
-from storage.tables import AuthorRow, PostRow
+from storage.tables import AuthorRow, IdentityRow, PostRow
 from tests.unit.samples import BRAND, NOW, OLD_ACCOUNT, author, customer, heard, order, undone
 
 ORDER, OTHER_ORDER = "HR4829174637", "HR1111111111"
@@ -63,7 +65,7 @@ def matched(
 ) -> MatchDecision:
     import_customers(session, BRAND, [*customers, *CROWD], NOW)
     import_orders(session, BRAND, list(orders))
-    matcher = Matcher(session, BRAND.id, keyring(session), MatchRules(**rules), NOW)
+    matcher = Matcher(session, BRAND, keyring(session), MatchRules(**rules), NOW)
     return matcher.match(speaker, network_policy(speaker.network))
 
 
@@ -97,6 +99,12 @@ class TestDeclared:
         decision = matched(session, stranger(), [self.OWNER, other])
         assert outcome(decision) == ("declared", "review", None)
         assert decision.gates == ("points_to_several",)
+
+    def test_an_account_that_the_customer_proved_is_more_than_declared(self, session: Session) -> None:
+        matched(session, stranger(), [self.OWNER])
+        session.execute(update(IdentityRow).values(proof="authenticated", how="claim link"))
+        decision = matched(session, stranger(), [self.OWNER])
+        assert outcome(decision) == ("authenticated", "link", "C1")
 
     def test_quoting_the_order_of_another_goes_to_a_person(self, session: Session) -> None:
         decision = matched(session, stranger(("order", OTHER_ORDER)), [self.OWNER, PAUL])
@@ -206,15 +214,33 @@ class TestStated:
         assert outcome(decision) == ("suggested", "review", None)
 
 
+class TestNumbers:
+    def test_a_parcels_number_is_the_customers(self, session: Session) -> None:
+        sent = replace(order(ORDER, "C1"), parcel="6A 1234-567890 1")
+        decision = matched(session, stranger(("order", "6A12345678901"), name="Claire Martin"), orders=[sent])
+        assert outcome(decision) == LINKED
+
+    def test_a_tickets_number_is_the_customers(self, session: Session) -> None:
+        asked = Interaction("i1", "C1", "phone", "in", NOW - timedelta(days=3), case="#2026-00417")
+        matched(session, stranger())
+        import_interactions(session, BRAND, [asked])
+        decision = matched(session, stranger(("order", "202600417"), name="Claire Martin"))
+        assert outcome(decision) == LINKED
+        assert "contact" in {fact.fact for fact in decision.candidates[0].evidence}
+
+
 class TestResemblance:
     def test_a_namesake_in_the_same_town_is_only_suggested(self, session: Session) -> None:
         decision = matched(session, stranger(name="Claire Martin", location="Lyon, France"))
         assert outcome(decision) == ("suggested", "review", None)
-        assert {fact.fact for fact in decision.candidates[0].evidence} == {"name", "city"}
+        assert {fact.fact for fact in decision.candidates[0].evidence} == {"name", "city", "recent_order"}
 
     def test_two_namesakes_are_both_told_and_neither_is_sure(self, session: Session) -> None:
         decision = matched(
-            session, stranger(name="Claire Martin"), [CLAIRE, replace(CLAIRE, customer_id="C3", emails=(), phones=())]
+            session,
+            stranger(name="Claire Martin"),
+            [CLAIRE, replace(CLAIRE, customer_id="C3", emails=(), phones=())],
+            orders=(),
         )
         assert [candidate.customer_id for candidate in decision.candidates] == ["C1", "C3"]
         assert all(candidate.probability < 0.5 for candidate in decision.candidates)
@@ -238,7 +264,7 @@ class TestResemblance:
         staff = [customer(f"S{number}", f"A{number}", "B", emails=("firm@example.org",)) for number in range(60)]
         decision = matched(session, stranger(("email", "firm@example.org"), name="A3 B"), staff)
         assert decision.customer_id is None
-        assert len(decision.candidates) == MAX_CANDIDATES
+        assert decision.candidates == ()
 
     def test_a_name_that_too_many_bear_is_no_suggestion(self, session: Session) -> None:
         many = [customer(f"J{number}", "Jean", "Martin") for number in range(6)]
@@ -259,7 +285,7 @@ class TestResemblance:
         assert (decision.candidates, decision.none_probability) == ((), 1.0)
 
     def test_an_empty_file_matches_nobody(self, session: Session) -> None:
-        matcher = Matcher(session, BRAND.id, keyring(session), MatchRules(), NOW)
+        matcher = Matcher(session, BRAND, keyring(session), MatchRules(), NOW)
         assert matcher.match(stranger(THE_ORDER, name="Claire Martin"), network_policy("mastodon")).grade == Grade.NONE
 
 
@@ -280,7 +306,7 @@ class TestImpostors:
         decision = matched(session, speaker)
         assert outcome(decision) == ("suggested", "review", None)
         facts = {candidate.customer_id: [fact.fact for fact in candidate.evidence] for candidate in decision.candidates}
-        assert facts["C1"] == ["order", "other_name"]
+        assert facts["C1"] == ["order", "other_name", "recent_order"]
 
     @pytest.mark.parametrize(
         "shown", ["Ours Polaire", "Martin Brocante", "La Grincheuse", "xX_dragon_Xx", "Team PSG", "👻"]
@@ -303,7 +329,7 @@ class TestImpostors:
 
     @pytest.mark.parametrize("name", ["Claire Martin 👩‍💻", "José Núñez", "Ольга Смирнова", "Ευα Παππα", "李 小龍", "Œdipe Straße", "Zoé 🏳️‍🌈", "Anaïs", "محمد حسن", "N°5", "", "e\u0301ric"])  # fmt: skip
     def test_names_of_all_the_world_are_no_disguise(self, name: str) -> None:
-        assert not looks_alike(name)
+        assert not is_disguised(name)
 
     @pytest.mark.parametrize(("age", "held"), [(0, True), (6.9, True), (7.1, False), (3000, False)])
     def test_a_young_account_that_quotes_goes_to_a_person(self, session: Session, age: float, held: bool) -> None:
@@ -478,12 +504,12 @@ class TestPolicy:
     def test_without_the_grade_of_resemblance_no_namesake_is_suggested(self, session: Session) -> None:
         strict = replace(network_policy("mastodon"), match_grades=frozenset({Grade.DECLARED, Grade.STATED}))
         import_customers(session, BRAND, [CLAIRE], NOW)
-        matcher = Matcher(session, BRAND.id, keyring(session), MatchRules(), NOW)
+        matcher = Matcher(session, BRAND, keyring(session), MatchRules(), NOW)
         assert outcome(matcher.match(stranger(name="Claire Martin"), strict)) == ("none", "none", None)
 
     def test_customers_of_another_brand_are_nobody_here(self, session: Session) -> None:
         matched(session, stranger())
-        matcher = Matcher(session, "mesange", keyring(session), MatchRules(), NOW)
+        matcher = Matcher(session, Brand("mesange"), keyring(session), MatchRules(), NOW)
         assert (
             matcher.match(stranger(THE_ORDER, THE_EMAIL, name="Claire Martin"), network_policy("mastodon")).grade
             == Grade.NONE
@@ -520,7 +546,7 @@ class TestFigures:
     def test_an_explained_link_names_two_independent_facts(self, session: Session) -> None:
         decision = matched(session, stranger(THE_ORDER, name="Claire Martin"))
         assert decision.candidates[0].evidence[0] == Evidence("order", decision.candidates[0].evidence[0].weight, ORDER)
-        assert {fact.fact for fact in decision.candidates[0].evidence} == {"order", "name"}
+        assert {fact.fact for fact in decision.candidates[0].evidence} == {"order", "name", "recent_order"}
         assert decision.version
 
     def test_equal_speakers_get_equal_decisions(self, session: Session) -> None:
@@ -540,7 +566,7 @@ UNSTORABLE = frozenset({"\x00", "Claire\x00Martin", "\ud800"})
 class TestHostility:
     def test_no_name_or_text_breaks_or_stalls_it(self, session: Session) -> None:
         matched(session, stranger())
-        matcher = Matcher(session, BRAND.id, keyring(session), MatchRules(), NOW)
+        matcher = Matcher(session, BRAND, keyring(session), MatchRules(), NOW)
         started = time.perf_counter()
         for words in HOSTILE:
             speaker = stranger(
@@ -557,7 +583,7 @@ class TestHostility:
     @settings(max_examples=150, deadline=None)
     def test_any_words_are_taken(self, words: str) -> None:
         on_behalf(words)
-        looks_alike(words)
+        is_disguised(words)
         not_a_customer(words, words)
         assert name_key(name_words(words)) == name_key(tuple(reversed(name_words(words))))
         assert normal_order(normal_order(words)) == normal_order(words)

@@ -58,7 +58,10 @@ def test_every_intent_has_its_words_in_every_language():
     assert needed == set(NAMES)
     assert {"en", "fr"} <= set(LANGUAGES)
     for language in LANGUAGES:
-        assert {path.name.partition(".")[0] for path in FOLDER.glob(f"*.{language}.toml")} == needed | {"_frame"}
+        assert {path.name.partition(".")[0] for path in FOLDER.glob(f"*.{language}.toml")} == needed | {
+            "_frame",
+            "_claim",
+        }
 
 
 @every

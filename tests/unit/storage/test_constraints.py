@@ -14,12 +14,19 @@ from storage.tables import (
     Base,
     CasePostRow,
     CaseRow,
+    ClaimCodeRow,
+    ClaimRow,
     ConsentRow,
     ContactPointRow,
     CorrectionRow,
+    CustomerLinkRow,
     CustomerRow,
+    DuplicateRow,
+    GradeStateRow,
     IdentityRow,
     InteractionRow,
+    LinkEventRow,
+    MatchAuditRow,
     MatchRow,
     MessageRow,
     ObjectionRow,
@@ -28,7 +35,9 @@ from storage.tables import (
     PreferenceRow,
     ReadingRow,
     ReceiptRow,
+    ReviewVoteRow,
     SurveyRow,
+    UnlinkableRow,
     UserBrandRow,
     UserRow,
 )
@@ -89,6 +98,22 @@ class Rows:
         self.put(
             InteractionRow, interaction_id="I1", customer_id="C1", channel="phone", direction="in", at=NOW, row_hash="h"
         )
+        self.put(ClaimRow, case_id=case, author_id=self.key(AuthorRow), network="mastodon", delivery="public",
+                 token_hash="t1", salt="s", key_version=1, issued_at=NOW, issued_by="anna", expires_at=NOW)  # fmt: skip
+        self.put(ClaimCodeRow, claim_id=self.key(ClaimRow), visitor="v", salt="s", code_hash="c", asked_at=NOW,
+                 expires_at=NOW)  # fmt: skip
+        self.put(UnlinkableRow, network="mastodon", account_hash="h", since=NOW, why="account")
+        self.put(LinkEventRow, post_id=post, author_id=self.key(AuthorRow), customer_key=customer, kind="confirmed",
+                 is_customer=True, by="anna", at=NOW)  # fmt: skip
+        self.put(MatchAuditRow, post_id=post, customer_key=customer, kind="link", grade="stated", version="v", rate=0.1,
+                 sampled_at=NOW)  # fmt: skip
+        self.put(ReviewVoteRow, post_id=post, customer_key=customer, answer="yes", by="anna", at=NOW)
+        self.put(GradeStateRow, grade="stated", state="shadow", by="anna", at=NOW, why="new shop")
+        other = CustomerRow(brand_id=BRAND.id, customer_id="C9", name="N", row_hash="h", changed_at=NOW)
+        session.add(other)
+        session.flush()
+        self.put(CustomerLinkRow, kept=customer, merged=other.id, by="anna", at=NOW)
+        self.put(DuplicateRow, first=customer, second=other.id, score=0.9, maker="vigie", proposed_at=NOW)
         session.add(UserRow(id=77_001, email="anna@example.org", name="Anna", password_hash="h", created_at=NOW))
         session.flush()
 
@@ -160,11 +185,35 @@ IMPOSSIBLE: list[tuple[type[Base], Facts, str]] = [
     (SurveyRow, {"kind": "mood"}, "ck_surveys_kind_known"),
     (SurveyRow, {"score": 4}, "ck_surveys_answered_has_score"),
     (SurveyRow, {"answered_at": NOW}, "ck_surveys_answered_has_score"),
+    (ClaimRow, {"token_hash": "t2", "state": "lost"}, "ck_claims_state_known"),
+    (ClaimRow, {"token_hash": "t2", "delivery": "pigeon"}, "ck_claims_delivery_known"),
+    (ClaimRow, {"token_hash": "t2", "state": "agreed"}, "ck_claims_used_is_dated"),
+    (ClaimRow, {"token_hash": "t2", "used_at": NOW}, "ck_claims_used_is_dated"),
+    (ClaimCodeRow, {"tries": 6}, "ck_claim_codes_tries_range"),
+    (ClaimCodeRow, {"confirmed_at": NOW}, "ck_claim_codes_confirmed_names_customer"),
+    (ClaimCodeRow, {"agreed_at": NOW}, "ck_claim_codes_agreed_is_confirmed"),
+    (CustomerLinkRow, {"merged": 1, "kept": 1}, "ck_customer_links_two_records"),
+    (CustomerLinkRow, {"undone_at": NOW}, "ck_customer_links_undone_by_somebody"),
+    (DuplicateRow, {"first": 7, "second": 6}, "ck_duplicate_proposals_pair_is_ordered"),
+    (DuplicateRow, {"second": 10**6, "score": 1.1}, "ck_duplicate_proposals_score_is_share"),
+    (DuplicateRow, {"second": 10**6, "state": "lost"}, "ck_duplicate_proposals_state_known"),
+    (LinkEventRow, {"kind": "guessed"}, "ck_link_events_kind_known"),
+    (LinkEventRow, {"undoes": 1}, "ck_link_events_undone_names_event"),
+    (LinkEventRow, {"is_customer": None}, "ck_link_events_word_says_which"),
+    (MatchAuditRow, {"customer_key": 2, "kind": "mood"}, "ck_match_audits_kind_known"),
+    (MatchAuditRow, {"customer_key": 2, "grade": "sure"}, "ck_match_audits_grade_known"),
+    (MatchAuditRow, {"customer_key": 2, "verdict": "fine", "at": NOW}, "ck_match_audits_verdict_known"),
+    (MatchAuditRow, {"customer_key": 2, "verdict": "right"}, "ck_match_audits_verdict_is_dated"),
+    (MatchAuditRow, {"customer_key": 2, "rate": 0}, "ck_match_audits_rate_is_share"),
+    (ReviewVoteRow, {"by": "lea", "answer": "perhaps"}, "ck_review_votes_answer_known"),
+    (GradeStateRow, {"grade": "sure"}, "ck_grade_states_grade_known"),
+    (GradeStateRow, {"state": "asleep"}, "ck_grade_states_state_known"),
     (UserBrandRow, {"user_id": 77_001, "brand_id": BRAND.id, "role": "owner"}, "ck_user_brands_role_known"),
 ]  # fmt: skip
 TWICE = (
     PostRow, PostVersionRow, ReadingRow, AuthorRow, CustomerRow, ContactPointRow, ConsentRow, ObjectionRow,
-    PreferenceRow, IdentityRow, MatchRow, CaseRow, CasePostRow, MessageRow, ReceiptRow,
+    PreferenceRow, IdentityRow, MatchRow, CaseRow, CasePostRow, MessageRow, ReceiptRow, ClaimRow, UnlinkableRow,
+    MatchAuditRow, ReviewVoteRow,
 )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from config.settings import Settings
 from config.wiring import App
 from domain.reading import Reading
 from routing.intake import route_batch
@@ -17,7 +16,7 @@ from storage.corrections import Outdated, correct, doubts_waiting, put_all_in_fo
 from storage.posts import store_events
 from storage.readings import save_reading
 from storage.tables import CaseRow, CorrectionRow, PostRow, ReadingRow
-from tests.unit.samples import BRAND, NOW, author, entity, gone, heard, minute, reading
+from tests.unit.samples import ACTING, BRAND, NOW, author, entity, gone, heard, minute, reading
 
 ANNA = "anna@example.org"
 
@@ -34,7 +33,7 @@ def read(session: Session, said: Reading, words: str = "Mon colis Hirondelle est
 
 
 def route(session: Session) -> None:
-    route_batch(session, BRAND, App(Settings()).intake_rules(), 100, NOW)
+    route_batch(session, BRAND, App(ACTING).intake_rules(), 100, NOW)
     session.flush()
     session.expire_all()
 

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import JSON, String, Text, func, select
 from sqlalchemy.orm import Session
 
-from config.settings import Settings
 from config.wiring import App
 from domain.customer import Account, Consent, Interaction
 from domain.post import AuthorChanged
@@ -36,7 +35,7 @@ from storage.tables import (
     ReceiptRow,
     SurveyRow,
 )
-from tests.unit.samples import BRAND, NOW, author, customer, entity, heard, minute, order, reading
+from tests.unit.samples import ACTING, BRAND, NOW, author, customer, entity, heard, minute, order, reading
 
 # An id that JSON writes in two ways: it must be found in both.
 HIS_ID = 'C-Ünï"17'
@@ -49,7 +48,7 @@ HE = customer(
     HIS_ID, "Solène", "Quémeneur", emails=(EMAIL,), phones=(PHONE,), address="9 rue des Goélands", city="Brest",
     accounts=(Account("mastodon", ACCOUNT, "squemeneur"),), preferred_channel="sms",
     consents=(Consent("email", "service", "granted", datetime(2026, 1, 1, tzinfo=UTC)),),
-    attributes={"objections": "linking", "note": "Solène Quémeneur"},
+    attributes={"objections": "social_care", "note": "Solène Quémeneur"},
 )  # fmt: skip
 HIMSELF = author(
     ACCOUNT, handle="squemeneur", name="Solène Quémeneur", bio="Solène de Brest", links=(f"mailto:{EMAIL}",)
@@ -93,7 +92,7 @@ def read_and_route(session: Session) -> None:
         save_quotes(session, post, quoted_hashes(keyring(session), found[post.native_id]))
         post.stage = "read"
     session.flush()
-    route_batch(session, BRAND, App(Settings()).intake_rules(), 100, NOW)
+    route_batch(session, BRAND, App(ACTING).intake_rules(), 100, NOW)
 
 
 def give_messages(session: Session, case: CaseRow) -> None:
@@ -157,7 +156,8 @@ class TestExport:
         assert held is not None
         counts = {name: len(rows) for name, rows in held.items() if isinstance(rows, list)}
         told = json.dumps(held, default=str, ensure_ascii=False)
-        assert {name for name, number in counts.items() if not number} == {"audit"}
+        empty = {name for name, number in counts.items() if not number}
+        assert empty == {"audit", "history", "links", "claims", "claim_codes", "unlinkable"}
         assert counts["contact_points"] == 3
         assert counts["posts"] == counts["readings"] == 1
         for word in ("Solène Quémeneur", EMAIL, PHONE, ORDER, ACCOUNT, "Merci, Solène", "250 ok"):
@@ -259,7 +259,7 @@ class TestErasure:
 
     def test_open_matches_are_decided_again_without_him(self, known: Session) -> None:
         erase(known)
-        route_batch(known, BRAND, App(Settings()).intake_rules(), 100, NOW)
+        route_batch(known, BRAND, App(ACTING).intake_rules(), 100, NOW)
         assert known.scalars(select(CaseRow).where(CaseRow.customer_key.is_not(None))).all() == []
 
     def test_of_nobody_nothing_is_erased(self, session: Session) -> None:

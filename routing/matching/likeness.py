@@ -1,0 +1,176 @@
+"""How a shown name is like a customer's. Display name, handle and signature restate one fact, so one of them counts."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from routing.matching.handles import bare_handle, residue
+from routing.matching.names import KnownFirst, NameHypothesis, hypotheses
+from routing.matching.nicknames import familiar, is_first_name
+from routing.matching.normal import name_words, without_particles
+
+_SENTENCE_END = re.compile(r"[.!?\n]+")
+SHORT_REST = 2  # letters of a handle beside a name
+LONGEST_TEXT = 5_000  # characters of a text that are searched for a signature
+Words = tuple[str, ...]
+
+
+class Likeness(StrEnum):
+    """The name view of a candidate; the values are the names of facts, `NONE` is none.
+
+    Only FULL is proof beside an identifier. SIGNED is a full name in the text under a pen name: a label shows it too.
+    """
+
+    FULL = "name"
+    SIGNED = "signed"
+    HANDLE = "handle_name"
+    NICKNAME = "nickname"
+    INITIAL = "initial"
+    FIRST_AND_INITIAL = "first_and_initial"
+    FIRST = "first_name"
+    LAST = "last_name"
+    OTHER_FIRST = "other_first_name"
+    OTHER = "other_name"
+    NONE = ""
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the shown name is a person's, and another's."""
+        return self in (Likeness.OTHER, Likeness.OTHER_FIRST)
+
+
+_BEST = tuple(Likeness)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownName:
+    """The readings of a display name and of a handle, and the words of what was written, a tuple a sentence.
+
+    `labels` are display name and handle as they stand, `is_shown` whether there is a display name.
+    """
+
+    by_name: tuple[NameHypothesis, ...]
+    by_handle: tuple[NameHypothesis, ...]
+    sentences: tuple[Words, ...]
+    labels: tuple[str, ...]
+    is_shown: bool
+
+    @property
+    def readings(self) -> tuple[NameHypothesis, ...]:
+        """All of them, the likeliest first."""
+        return self.by_name + self.by_handle
+
+
+NO_NAME = ShownName((), (), (), (), is_shown=False)
+
+
+def read_name(name: str | None, handle: str | None, texts: Iterable[str], known_first: KnownFirst) -> ShownName:
+    """Read what a speaker shows of his name."""
+    found = hypotheses(name, handle, known_first)
+    return ShownName(
+        by_name=tuple(one for one in found if one.source == "name"),
+        by_handle=tuple(one for one in found if one.source == "handle"),
+        sentences=tuple(
+            name_words(sentence) for text in texts for sentence in _SENTENCE_END.split(text[:LONGEST_TEXT])
+        ),
+        labels=tuple(text for text in (name, handle) if text),
+        is_shown=bool(name_words(name or "")),
+    )
+
+
+def likeness(shown: ShownName, first: Words, last: Words, known_first: KnownFirst) -> Likeness:
+    """How the shown name is like that of a customer with these first and last names (folded words)."""
+    if not first or not last:
+        return Likeness.NONE
+    family = without_particles(last)
+    by_name = _best(shown.by_name, first, family)
+    if by_name is Likeness.FULL:
+        return by_name
+    signed = any(_adjacent(first, family, words) for words in shown.sentences)
+    if by_name is Likeness.NONE and _is_another(shown, first, family, known_first):
+        same_family = any(without_particles(one.last) == family for one in shown.by_name)
+        return Likeness.OTHER_FIRST if same_family else Likeness.OTHER
+    if signed and (by_name is not Likeness.NONE or not shown.is_shown or _is_made_of(shown, first, family)):
+        return Likeness.FULL
+    by_handle = _best(shown.by_handle, first, family)
+    if by_handle in (Likeness.FULL, Likeness.NICKNAME):
+        by_handle = Likeness.HANDLE
+    signature = Likeness.SIGNED if signed else Likeness.NONE
+    return min(by_name, by_handle, signature, key=_BEST.index)
+
+
+def _best(readings: Sequence[NameHypothesis], first: Words, family: Words) -> Likeness:
+    found = (_one(reading, first, family) for reading in readings)
+    return min(found, key=_BEST.index, default=Likeness.NONE)
+
+
+def _one(reading: NameHypothesis, first: Words, family: Words) -> Likeness:
+    """One reading; `family` has no particles."""
+    same_first, same_last = reading.first == first, without_particles(reading.last) == family
+    if reading.kind == "nickname":
+        return Likeness.NICKNAME if same_first and same_last else Likeness.FIRST if same_first else Likeness.NONE
+    if same_first and same_last:
+        return Likeness.FULL
+    if same_first and len(family) > 1 and reading.last and _begins(reading.last, family):  # murielle_jb
+        return Likeness.FIRST_AND_INITIAL
+    if reading.kind == "single":
+        return Likeness.FIRST if same_first else Likeness.LAST if same_last else Likeness.NONE
+    if reading.kind != "initial":
+        return Likeness.NONE
+    if same_last and reading.first and _begins(reading.first, first):
+        return Likeness.INITIAL
+    if same_first and reading.last and _begins(reading.last, family):
+        return Likeness.FIRST_AND_INITIAL
+    if same_last and reading.first == ("m",):  # Monsieur
+        return Likeness.LAST
+    return Likeness.NONE
+
+
+def _is_made_of(shown: ShownName, first: Words, family: Words) -> bool:
+    """Whether display name or handle is his last name and a beginning of his first: blagarde81, ludimarchal."""
+    for label in shown.labels:
+        left = residue(label, first, family)
+        if left == bare_handle(label):
+            continue
+        rest = residue(label, (), family).strip("0123456789")
+        if len(left.strip("0123456789")) <= SHORT_REST or "".join(first).startswith(rest):
+            return True
+    return False
+
+
+def _begins(letters: Words, words: Words) -> bool:
+    """Whether a letter, or one a word, is how these words begin."""
+    initials = "".join(word[0] for word in words)
+    return "".join(letters) in (initials, initials[:1])
+
+
+def _is_another(shown: ShownName, first: Words, family: Words, known_first: KnownFirst) -> bool:
+    """Whether a name is shown that is a person's and not his. A pen name contradicts nobody: "Ours Polaire".
+
+    It is a person's where a first name stands in it that the file or common knowledge has, and that is no name of his.
+    """
+    his = {first, family, *((word,) for word in first + family)}
+    his |= {(name,) for name in familiar(first)}
+    given = [one.first for one in shown.by_name if one.first and one.kind != "nickname"]
+    return any(words not in his and (known_first(" ".join(words)) > 0 or is_first_name(words)) for words in given)
+
+
+def is_anothers_handle(shown: ShownName, first: Words, last: Words, known_first: KnownFirst) -> bool:
+    """Whether the handle is made of a person's name, and not of his: a label is shown by whoever photographed it."""
+    if not shown.by_handle or _best(shown.by_handle, first, without_particles(last)) is not Likeness.NONE:
+        return False
+    his = set(first + last) | set(familiar(first))
+    return all(
+        known_first(" ".join(one.first)) > 0 and not his & {*one.first, *one.last} and not _begins(one.first, first)
+        for one in shown.by_handle
+        if one.kind != "nickname"
+    )
+
+
+def _adjacent(first: Words, last: Words, words: Words) -> bool:
+    """Whether a sentence says the full name in one go, in either order."""
+    first, words = without_particles(first), without_particles(words)
+    wanted = ((*first, *last), (*last, *first))
+    size = len(first) + len(last)
+    return any(words[at : at + size] in wanted for at in range(len(words) - size + 1))

@@ -1,0 +1,73 @@
+"""How a shown name is like a customer's: one view counts, and a pen name contradicts nobody."""
+
+import pytest
+
+from routing.matching.likeness import Likeness, is_anothers_handle, likeness, read_name
+
+FIRST_NAMES = {"claire": 40, "paul": 60, "nathalie": 12, "jean": 90, "pierre": 80, "jean pierre": 9}
+
+
+def known_first(name: str) -> int:
+    return FIRST_NAMES.get(name, 0)
+
+
+def seen(name: str | None, handle: str | None = None, text: str = "") -> Likeness:
+    return likeness(read_name(name, handle, (text,), known_first), ("claire",), ("martin",), known_first)
+
+
+@pytest.mark.parametrize(
+    ("name", "handle", "expected"),
+    [
+        ("Claire Martin", None, Likeness.FULL),
+        ("MARTIN Claire", "lune", Likeness.FULL),
+        ("C. Martin", None, Likeness.INITIAL),
+        ("Claire M.", None, Likeness.FIRST_AND_INITIAL),
+        ("Claire", None, Likeness.FIRST),
+        ("Mme Martin", None, Likeness.LAST),
+        ("Claire", "claire.martin75", Likeness.HANDLE),
+        ("Ours Polaire", "claire_martin", Likeness.HANDLE),
+        ("Ours Polaire", "ours", Likeness.NONE),
+        (None, None, Likeness.NONE),
+        ("Martin Brocante", None, Likeness.NONE),
+        ("Paul Martin", None, Likeness.OTHER_FIRST),
+        ("Kevin Moreau", None, Likeness.OTHER),
+        ("Paul", None, Likeness.OTHER),
+    ],
+)
+def test_one_view_of_a_name_counts(name: str | None, handle: str | None, expected: Likeness) -> None:
+    assert seen(name, handle) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (None, Likeness.FULL),  # the network shows no names: the post says it itself
+        ("Claire", Likeness.FULL),
+        ("C. Martin", Likeness.FULL),
+        ("Ours Polaire", Likeness.SIGNED),  # a label says as much
+        ("Paul Durand", Likeness.OTHER),
+    ],
+)
+def test_a_signature_proves_beside_a_name_that_agrees(name: str | None, expected: Likeness) -> None:
+    assert seen(name, text="Commande perdue. Claire Martin, Lyon.") is expected
+
+
+def test_a_record_without_a_last_name_is_like_nobody() -> None:
+    shown = read_name("Claire", None, (), known_first)
+    assert likeness(shown, ("claire",), (), known_first) is Likeness.NONE
+
+
+@pytest.mark.parametrize(
+    ("handle", "expected"),
+    [
+        ("nathalie.chevalier", True),
+        ("jeanpierre75", True),
+        ("claire.martin", False),
+        ("cmartin", False),
+        ("lunechat33", False),
+        ("martinparis", False),
+    ],
+)
+def test_a_handle_can_be_another_persons(handle: str, expected: bool) -> None:
+    shown = read_name("Claire Martin", handle, (), known_first)
+    assert is_anothers_handle(shown, ("claire",), ("martin",), known_first) is expected
