@@ -80,7 +80,7 @@ class Finder:
         """One suspect a person, how many share each identifier, and what the account may not be."""
         everybody = list(suspects.values())
         points = self._points_of_namesakes(everybody)
-        persons = pooled(everybody, points) if points else everybody
+        persons = pooled(sorted(everybody, key=_most_quoted), points) if points else everybody
         gone = suspects.keys() - {one.record.key for one in persons}
         sharers = {fact: len([key for key in some if key not in gone]) for fact, some in by_fact.items()}
         for one in persons:
@@ -126,3 +126,8 @@ class Finder:
 
     def _key(self, kind: str, value: str) -> Key:
         return kind, self.ring.key(kind, value)
+
+
+def _most_quoted(suspect: Suspect) -> int:
+    """For sorting: of records of one person, that of which most was quoted speaks for the others."""
+    return -len(suspect.quoted)
