@@ -209,8 +209,8 @@ def _speed(report: Report) -> str:
         f"## Size and speed\n\n{total:.1f} MB in all ({', '.join(f'{n} {s / 1e6:.2f}' for n, s in sizes.items())}).\n\n"
         f"Posts a second from text to reading, entities included: {speeds}, on a shared machine of two cores while "
         f"other work ran. The first {MAX_CHARACTERS} characters and {MAX_PIECES} pieces of a post are read for its "
-        f"meaning, the first {MAX_SCAN} characters for entities. Texts of one length run together, with scales that are "
-        "fixed, so a reading never depends on its neighbours."
+        f"meaning, the first {MAX_SCAN} characters for entities. Texts of one length run together, with scales that "
+        "are fixed, so a reading never depends on its neighbours."
     )
 
 
