@@ -42,6 +42,7 @@ class Record:
     first: tuple[str, ...]
     last: tuple[str, ...]
     city: str | None
+    postal_code: str | None
     address: str | None
     language: str | None
     birth_year: int | None
@@ -178,6 +179,7 @@ def _record(row: Any) -> Record:
         first=first,
         last=last,
         city=row.city,
+        postal_code=row.postal_code,
         address=fold(row.address) if row.address else None,
         language=row.language,
         birth_year=row.birth_year,
@@ -260,6 +262,7 @@ _RECORDS = select(
     _CUSTOMERS.first_name,
     _CUSTOMERS.last_name,
     _CUSTOMERS.city,
+    _CUSTOMERS.postal_code,
     _CUSTOMERS.address,
     _CUSTOMERS.language,
     _CUSTOMERS.birth_year,

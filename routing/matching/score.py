@@ -99,18 +99,16 @@ class Scorer:
         suspect.add("mailbox", bits, handle)
 
     def city(self, suspect: Suspect, speaker: Speaker, said: str) -> None:
-        """His town, in what the account tells of its place or in what was written; another place speaks against him.
+        """His town or postcode, in what the account tells of its place or in what was written; else another place.
 
         `said` is all that was written, folded.
         """
-        city = fold(suspect.record.city or "")
-        if not city:
-            return
+        places = [fold(place) for place in (suspect.record.city, suspect.record.postal_code) if place]
         told = fold(speaker.location or "")
         weights = self.weights
-        if _names(city, told) or _names(city, said):
+        if any(_names(place, told) or _names(place, said) for place in places):
             suspect.add("city", math.log2(weights.m_city / weights.u_city), suspect.record.city or "")
-        elif told:
+        elif told and places:
             against = math.log2((1 - weights.m_city) / (1 - weights.u_city))
             suspect.add("other_city", against, speaker.location or "")
 

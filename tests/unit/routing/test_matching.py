@@ -235,6 +235,13 @@ class TestResemblance:
         assert outcome(decision) == ("suggested", "review", None)
         assert {fact.fact for fact in decision.candidates[0].evidence} == {"name", "city", "recent_order"}
 
+    @pytest.mark.parametrize(("place", "fact"), [("Lyon", "city"), ("69003", "city"), ("Tromsø", "other_city")])
+    def test_the_town_or_its_postcode_speaks(self, session: Session, place: str, fact: str) -> None:
+        decision = matched(
+            session, stranger(name="Claire Martin", location=place), [replace(CLAIRE, postal_code="69003")]
+        )
+        assert fact in {one.fact for one in decision.candidates[0].evidence}
+
     def test_two_namesakes_are_both_told_and_neither_is_sure(self, session: Session) -> None:
         decision = matched(
             session,
