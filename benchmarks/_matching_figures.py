@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, lgamma, log, log1p
 
 from benchmarks._matching_world import Heard
 from domain.evidence import Action, Grade, MatchDecision
+from routing.matching.bound import lower_bound
 
-CONFIDENCE = 0.95
 BINS = 15
 REVIEWED = 0.21  # the most that people may be asked to look at, of all posts
 GRADES = tuple(Grade)
@@ -91,7 +90,7 @@ def quality(judged: Sequence[Judged]) -> Quality:
         wrong=wrong,
         beyond=sum(one.beyond for one in linked),
         indistinguishable=sum(one.linked for one in judged if not one.heard.truth.told_apart),
-        precision_at_least=precision_at_least(wrong, len(linked)),
+        precision_at_least=lower_bound(wrong, len(linked)),
         recall=_share(found, len(own)),
         reviewed=_share(len(looked_at), len(told_apart)),
         review_right=_share(right, len(looked_at)),
@@ -134,30 +133,3 @@ def calibration_error(judged: Sequence[Judged]) -> float:
         bins[min(int(told * BINS), BINS - 1)].append((told, one.top_is_right))
     gaps = (abs(sum(told for told, _ in some) - sum(right for _, right in some)) for some in bins)
     return sum(gaps) / len(judged) if judged else 0.0
-
-
-def precision_at_least(wrong: int, of: int, confidence: float = CONFIDENCE) -> float:
-    """The lower bound of precision (Clopper and Pearson 1934), one-sided: 0 wrong in 300 is .990.
-
-    The largest error rate under which so few errors are still as likely as 1 - confidence; found by bisection.
-    """
-    if wrong >= of:
-        return 0.0
-    low, high = wrong / of, 1.0
-    for _ in range(60):
-        rate = (low + high) / 2
-        low, high = (rate, high) if _at_most(wrong, of, rate) > 1 - confidence else (low, rate)
-    return 1 - high
-
-
-def _at_most(count: int, of: int, rate: float) -> float:
-    """P(X <= count) for X binomial(of, rate)."""
-    if rate <= 0:
-        return 1.0
-    if rate >= 1:
-        return 0.0
-    terms = (
-        lgamma(of + 1) - lgamma(k + 1) - lgamma(of - k + 1) + k * log(rate) + (of - k) * log1p(-rate)
-        for k in range(count + 1)
-    )
-    return sum(exp(term) for term in terms)

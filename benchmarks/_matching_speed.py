@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from benchmarks import _matching_beside as beside
 from benchmarks._databases import NOW, database, server
-from benchmarks._matching_figures import precision_at_least
 from benchmarks._matching_quality import POSTS_A_BATCH, RULES, SHOP, Imported, import_world, speakers
 from benchmarks._matching_world import Heard, World
 from benchmarks._matching_world_people import Record
@@ -24,6 +23,7 @@ from benchmarks._report import one_core
 from config.policies import network_policy
 from models.entities import find_entities
 from routing.crm import import_customers, keyring
+from routing.matching.bound import lower_bound
 from routing.matching.matcher import Matcher
 from routing.matching.normal import name_words
 from routing.matching.quoted import quoted_hashes, quoted_identifiers
@@ -262,7 +262,7 @@ def _quality(best: dict[str, tuple[str, float]], heard: Sequence[Heard]) -> dict
     return {
         "links": len(links),
         "wrong": wrong,
-        "precision_at_least": precision_at_least(wrong, len(links)),
+        "precision_at_least": lower_bound(wrong, len(links)),
         "recall": (len(links) - wrong) / own if own else 0.0,
     }
 

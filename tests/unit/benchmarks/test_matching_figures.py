@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from benchmarks._matching_febrl import Pair, precision_and_recall
-from benchmarks._matching_figures import Judged, calibration_error, precision_at_least, quality
+from benchmarks._matching_figures import Judged, calibration_error, quality
 from benchmarks._matching_told import explain, table
 from benchmarks._matching_world import Heard, Truth
 from domain.evidence import Action, Candidate, Evidence, Grade, MatchDecision
@@ -34,17 +34,6 @@ def judged(
     )
     truth = Truth("customer", frozenset({wrote} if wrote else ()), most, told_apart)
     return Judged(Heard(Post("forum", "1", "text", NOW, Author("a", name="Claire")), truth), decision)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "of", "bound"), [(0, 300, 0.990), (0, 600, 0.995), (0, 3000, 0.999), (1, 10, 0.606), (10, 10, 0.0)]
-)
-def test_the_bound_is_that_of_clopper_and_pearson(wrong: int, of: int, bound: float) -> None:
-    assert precision_at_least(wrong, of) == pytest.approx(bound, abs=0.0005)
-
-
-def test_nothing_linked_proves_nothing() -> None:
-    assert precision_at_least(0, 0) == 0.0
 
 
 def test_a_link_to_somebody_else_is_wrong_and_one_beyond_what_may_be_is_told() -> None:
