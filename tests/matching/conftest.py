@@ -1,4 +1,7 @@
-"""The databases of these tests: one of each kind, left as it was found after every case."""
+"""The databases of these tests: left as they were found after every case. On PostgreSQL with `--long` alone.
+
+What they read from a database is tried on both kinds in tests/unit/routing/test_matching.py.
+"""
 
 from collections.abc import Iterator
 
@@ -7,10 +10,14 @@ from sqlalchemy.orm import Session
 
 from storage.database import Database
 from tests.matching.world import World
-from tests.unit.conftest import shared_database
+from tests.unit.conftest import migrated
 from tests.unit.samples import undone
 
-__all__ = ["shared_database"]
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def shared_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One migrated database of each kind."""
+    yield from migrated(request, tmp_path_factory)
 
 
 @pytest.fixture

@@ -15,6 +15,11 @@ from tests.unit.samples import undone
 @pytest.fixture(scope="session", params=KINDS)
 def shared_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """One migrated database of each kind, to be left as it was found: see `undone`."""
+    yield from migrated(request, tmp_path_factory)
+
+
+def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A migrated database of the kind that the fixture's parameter names."""
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("_sqlite_template")
         opened = Database(f"sqlite:///{shutil.copy(template, tmp_path_factory.mktemp('shared') / 'vigie.db')}")
