@@ -11,7 +11,7 @@ from routing.matching.nicknames import familiar, is_first_name
 from routing.matching.normal import name_words, without_particles
 
 _SENTENCE_END = re.compile(r"[.!?\n]+")
-SHORT_REST = 2  # letters of a handle beside a name
+SHORT_REST, LONG_REST = 2, 5  # letters of a handle beside a name: hardly any; a name of its own
 LONGEST_TEXT = 5_000  # characters of a text that are searched for a signature
 Words = tuple[str, ...]
 
@@ -130,11 +130,11 @@ def _one(reading: NameHypothesis, first: Words, family: Words) -> Likeness:
 def _is_made_of(shown: ShownName, first: Words, family: Words) -> bool:
     """Whether display name or handle is his last name and a beginning of his first: blagarde81, ludimarchal."""
     for label in shown.labels:
-        left = residue(label, first, family)
-        if left == bare_handle(label):
+        rest = residue(label, (), family)
+        if rest == bare_handle(label):
             continue
-        rest = residue(label, (), family).strip("0123456789")
-        if len(left.strip("0123456789")) <= SHORT_REST or "".join(first).startswith(rest):
+        left = residue(label, first, family).strip("0123456789")
+        if len(left) <= SHORT_REST or "".join(first).startswith(rest.strip("0123456789")):
             return True
     return False
 
@@ -148,24 +148,43 @@ def _begins(letters: Words, words: Words) -> bool:
 def _is_another(shown: ShownName, first: Words, family: Words, known_first: KnownFirst) -> bool:
     """Whether a name is shown that is a person's and not his. A pen name contradicts nobody: "Ours Polaire".
 
-    It is a person's where a first name stands in it that the file or common knowledge has, and that is no name of his.
+    It is a person's where a first name stands in it that the file or common knowledge has. Beside another last name his
+    own first name is somebody else's too.
     """
-    his = {first, family, *((word,) for word in first + family)}
-    his |= {(name,) for name in familiar(first)}
-    given = [one.first for one in shown.by_name if one.first and one.kind != "nickname"]
-    return any(words not in his and (known_first(" ".join(words)) > 0 or is_first_name(words)) for words in given)
+    for one in shown.by_name:
+        if not one.first or one.kind == "nickname" or one.first == family or not _is_first(one.first, known_first):
+            continue
+        his = one.first == first or "".join(one.first) in familiar(first) or set(one.first) <= set(family)
+        if not his or (one.last and not _is_short_for(one.last, family)):
+            return True
+    return False
+
+
+def _is_first(words: Words, known_first: KnownFirst) -> bool:
+    return known_first(" ".join(words)) > 0 or is_first_name(words)
+
+
+def _is_short_for(last: Words, family: Words) -> bool:
+    """Whether a shown last name is his, a part of it, or its initials."""
+    return bool({*last} & {*family}) or _begins(last, family)
 
 
 def is_anothers_handle(shown: ShownName, first: Words, last: Words, known_first: KnownFirst) -> bool:
     """Whether the handle is made of a person's name, and not of his: a label is shown by whoever photographed it."""
     if not shown.by_handle or _best(shown.by_handle, first, without_particles(last)) is not Likeness.NONE:
         return False
-    his = set(first + last) | set(familiar(first))
-    return all(
-        known_first(" ".join(one.first)) > 0 and not his & {*one.first, *one.last} and not _begins(one.first, first)
-        for one in shown.by_handle
-        if one.kind != "nickname"
-    )
+    told = [one for one in shown.by_handle if one.kind != "nickname"]
+    return all(known_first(" ".join(one.first)) > 0 and _names_another(one, first, last) for one in told)
+
+
+def _names_another(reading: NameHypothesis, first: Words, last: Words) -> bool:
+    """Whether a reading of a handle is another person's name; beside his first name a short rest may be anything."""
+    if {*reading.last} & {*first, *last} or _begins(reading.first, first):
+        return False
+    if not {*reading.first} & ({*first, *last} | {*familiar(first)}):
+        return True
+    rest, family = "".join(reading.last), "".join(last)
+    return len(rest) >= LONG_REST and not family.startswith(rest) and not rest.startswith(family)
 
 
 def _adjacent(first: Words, last: Words, words: Words) -> bool:

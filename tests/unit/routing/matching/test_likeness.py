@@ -32,6 +32,7 @@ def seen(name: str | None, handle: str | None = None, text: str = "") -> Likenes
         ("Paul Martin", None, Likeness.OTHER_FIRST),
         ("Kevin Moreau", None, Likeness.OTHER),
         ("Paul", None, Likeness.OTHER),
+        ("Claire Durand", None, Likeness.OTHER),
     ],
 )
 def test_one_view_of_a_name_counts(name: str | None, handle: str | None, expected: Likeness) -> None:
@@ -46,10 +47,18 @@ def test_one_view_of_a_name_counts(name: str | None, handle: str | None, expecte
         ("C. Martin", Likeness.FULL),
         ("Ours Polaire", Likeness.SIGNED),  # a label says as much
         ("Paul Durand", Likeness.OTHER),
+        ("Claire Durand", Likeness.OTHER),
     ],
 )
 def test_a_signature_proves_beside_a_name_that_agrees(name: str | None, expected: Likeness) -> None:
     assert seen(name, text="Commande perdue. Claire Martin, Lyon.") is expected
+
+
+def test_a_part_of_a_double_first_name_is_not_his() -> None:
+    shown = read_name("Michel Fleury", "michel918", ("Commande perdue. Jean-Pierre Petit, Lyon.",), known_first)
+    assert likeness(shown, ("jean", "pierre"), ("petit",), known_first) is Likeness.OTHER
+    shown = read_name("Pierre Fleury", "pierre918", ("Commande perdue. Jean-Pierre Petit, Lyon.",), known_first)
+    assert likeness(shown, ("jean", "pierre"), ("petit",), known_first) is Likeness.OTHER
 
 
 def test_a_record_without_a_last_name_is_like_nobody() -> None:
@@ -62,6 +71,7 @@ def test_a_record_without_a_last_name_is_like_nobody() -> None:
     [
         ("nathalie.chevalier", True),
         ("jeanpierre75", True),
+        ("claire.durand", True),
         ("claire.martin", False),
         ("cmartin", False),
         ("lunechat33", False),
