@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from domain.brand import Brand
 from domain.contact import ContactPolicy
@@ -20,6 +20,7 @@ from domain.errors import Misconfigured
 from listeners.base import ListenerSettings, find_listeners
 from listeners.crm.settings import CustomerSourceSettings
 from models.hub.spec import HYPOTHESIS, MAX_TOKENS, HeadModel, Source, TopicModel
+from routing.channels.base import ChannelTable, find_channels
 from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
@@ -377,29 +378,23 @@ class ClaimsSettings(Section):
         return value.rstrip("/")
 
 
-class FolderChannelSettings(Section):
-    """Where messages are written while their channel is off (shadow mode)."""
+class _Channels(Section):
+    """How customers are reached. Every channel is off, and its messages go into a folder, until it is switched on."""
 
-    path: str = ".vigie/outbox"
-
-
-class EmailChannelSettings(Section):
-    """Real mail by SMTP. Off until the operator says so; `sender` is the address that customers see."""
-
-    on: bool = False
-    host: str = ""
-    port: int = Field(587, ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
-    password: SecretStr = SecretStr("")
-    sender: str = ""
-    sender_name: str = ""
-    timeout_seconds: float = Field(30.0, gt=0, le=600)
+    def tables(self) -> dict[str, ChannelTable]:
+        """The table of each carrier, by its name."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
 
-class ChannelsSettings(Section):
-    folder: FolderChannelSettings = FolderChannelSettings()
-    email: EmailChannelSettings = EmailChannelSettings()
+def _with_every_channel() -> type[_Channels]:
+    tables: dict[str, Any] = {name: (kind.Settings, kind.Settings()) for name, kind in find_channels().items()}
+    return create_model("ChannelsSettings", __base__=_Channels, __doc__=_Channels.__doc__, **tables)
+
+
+if TYPE_CHECKING:
+    ChannelsSettings = _Channels
+else:
+    ChannelsSettings = _with_every_channel()
 
 
 class ConsoleSettings(Section):

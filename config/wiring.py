@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -27,9 +28,9 @@ from models.hub.reader import compose
 from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
-from routing.channels.base import Carriers, Channel
-from routing.channels.email import EmailChannel, EmailOptions
-from routing.channels.folder import FolderChannel, FolderOptions
+from routing.channels.base import SHADOW, Carriers, Surroundings, carriers_of
+from routing.channels.email import EmailChannel, EmailSettings
+from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
 from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
 from routing.contact import ContactRules, recheck
@@ -245,17 +246,14 @@ class App:
 
     def carriers(self) -> Carriers:
         """The channels that are switched on, and the folder for all others (shadow mode)."""
-        sender = self.settings.channels.email.sender
-        shadow = FolderChannel(FolderOptions(self.outbox_folder(), sender))
-        email = self.settings.channels.email
-        if not email.on:
-            return Carriers({}, shadow)
-        switched_on: dict[str, Channel] = {"email": self._email()}
-        return Carriers(switched_on, shadow)
+        around = Surroundings(self.now, self.settings.path)
+        email = cast(EmailSettings, self.settings.channels.tables()[EmailChannel.name])
+        shadow = FolderChannel(FolderOptions(self.outbox_folder(), email.sender))
+        return Carriers(carriers_of(self.settings.channels.tables(), around), shadow)
 
     def outbox_folder(self) -> Path:
         """Where messages are written while their channel is off."""
-        return self.settings.path(self.settings.channels.folder.path)
+        return self.settings.path(cast(FolderSettings, self.settings.channels.tables()[SHADOW]).path)
 
     def recheck(self, session: Session, message: MessageRow) -> Cancel | Hold | None:
         """The last gate of a message: the decision as it would be made now."""
@@ -278,10 +276,3 @@ class App:
             first_answer={s: timedelta(hours=getattr(cases, f"first_answer_{s}_hours")) for s in Severity},
             resolution={s: timedelta(hours=getattr(cases, f"resolution_{s}_hours")) for s in Severity},
         )
-
-    def _email(self) -> EmailChannel:
-        email = self.settings.channels.email
-        if not email.host or not email.sender:
-            raise Misconfigured("channels.email is on but has no host or no sender: set both, or switch it off")
-        plain = email.model_dump(exclude={"on", "password"})
-        return EmailChannel(EmailOptions(**plain, password=email.password.get_secret_value()))

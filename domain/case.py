@@ -76,3 +76,17 @@ class Severity(StrEnum):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
+
+
+# What the brand does about a complaint; `other` is told in an agent's own words.
+OUTCOMES = (
+    "refunded",
+    "replaced",
+    "repaired",
+    "delivered",
+    "corrected",
+    "explained",
+    "apologised",
+    "declined",
+    "other",
+)

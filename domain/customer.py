@@ -9,6 +9,7 @@ STATUSES = ("active", "deceased", "minor", "legal_hold")
 PURPOSES = ("service", "marketing")
 CONSENT_STATUSES = ("granted", "denied", "revoked")
 DIRECTIONS = ("in", "out")
+OBJECTIONS = ("all", "social_care", "linking", "profiling")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """A message's life in the outbox: handed over at most once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class MessageState(StrEnum):
@@ -52,6 +54,8 @@ MESSAGE_STEPS: dict[MessageState, frozenset[MessageState]] = {
     MessageState.CANCELLED: frozenset(),
 }
 
+# open ─▶ taken ─▶ reached or missed; a missed one may be opened again
+CALLBACK_STATES = ("open", "taken", "reached", "missed", "cancelled")
 SENT_STATES = frozenset({MessageState.HANDED_OVER, MessageState.DELIVERED, MessageState.READ, MessageState.REPLIED})
 COUNTED_STATES = SENT_STATES | {MessageState.RESERVED, MessageState.HANDING_OVER, MessageState.UNCONFIRMED}
 
@@ -60,7 +64,8 @@ COUNTED_STATES = SENT_STATES | {MessageState.RESERVED, MessageState.HANDING_OVER
 class OutgoingMessage:
     """What a channel is asked to hand over. `id` is the idempotency key for providers that take one.
 
-    `address` is one address; `sender` and `reply_to` are the brand's. Texts are plain, any Unicode.
+    `address` is one address; texts are plain, any Unicode. `reply_to` is the native id of the post or message that this
+    one answers, `extra` what a channel needs beside the text (a provider's template and its values, files).
     """
 
     id: str
@@ -73,3 +78,5 @@ class OutgoingMessage:
     body: str
     sender_name: str
     headers: tuple[tuple[str, str], ...] = ()
+    reply_to: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import Misconfigured
+from domain.journey import MOMENTS
 from domain.reading import Intent
 
 INTENTS_FILE = Path(__file__).with_name("intents.toml")
 SEVERITIES = ("high", "normal", "low")
-MOMENTS = ("purchase", "delivery", "use", "billing", "after_sales", "leaving")
 
 
 @cache

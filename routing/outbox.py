@@ -304,4 +304,6 @@ def outgoing(row: MessageRow, brand_name: str) -> OutgoingMessage:
         body=row.body or "",
         sender_name=brand_name,
         headers=(("Date", format_datetime(row.send_after)),),
+        reply_to=row.reply_to,
+        extra=row.extra,
     )

@@ -15,15 +15,21 @@ No error text holds an address, a credential or a word of the message.
 """
 
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
-from typing import ClassVar, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict
 
 import routing.channels
 from domain.errors import Misconfigured, Permanent, Transient
 from domain.message import OutgoingMessage
+
+SHADOW = "folder"
 
 
 class Unavailable(Transient):
@@ -32,6 +38,26 @@ class Unavailable(Transient):
 
 class AddressRefused(Permanent):
     """The address does not exist or takes no messages: a hard bounce."""
+
+
+class ChannelTable(BaseModel):
+    """A carrier's table `[channels.NAME]`: no unknown keys, no change after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ChannelSettings(ChannelTable):
+    """A carrier that is off until the operator says so."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What carriers are made with, beside their settings: the clock (UTC), and paths of the settings."""
+
+    now: Callable[[], datetime]
+    path: Callable[[str], Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +76,17 @@ class Staged(Protocol):
 
 
 class Channel(Protocol):
-    """One way to reach a customer. Instances hold their settings and no open connection.
+    """One way to reach a customer by one provider. Instances hold their settings and no open connection.
 
+    `name` is the provider's and names the settings, `[channels.NAME]`; `channel` is what it carries: two providers of
+    text messages both carry `sms`. Client libraries are imported when a channel is made, not with its file.
     `idempotent`: handing the same message id over again does not reach the customer again.
     `hand_over_seconds`: the longest that `hand_over` may take; leases are made to outlast it.
     """
 
     name: ClassVar[str]
+    channel: ClassVar[str]
+    Settings: ClassVar[type[ChannelTable]]
     max_length: ClassVar[int | None] = None
     carries_subject: ClassVar[bool] = False
     attachments: ClassVar[bool] = False
@@ -65,6 +95,11 @@ class Channel(Protocol):
     needs_template: ClassVar[bool] = False
     receipts: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
+
+    @classmethod
+    def make(cls, settings: Any, around: Surroundings) -> Self:
+        """The channel of its table. Raises Misconfigured where something is missing."""
+        ...
 
     @property
     def hand_over_seconds(self) -> float:
@@ -104,8 +139,25 @@ class Carriers:
         return next((carrier for carrier in known if carrier.name == name), None)
 
 
+def carriers_of(tables: Mapping[str, ChannelTable], around: Surroundings) -> dict[str, Channel]:
+    """The carriers that are switched on, by what they carry; the folder carries what nobody else does.
+
+    `tables` has the settings by the name of the carrier. Raises Misconfigured where two carry the same.
+    """
+    found: dict[str, Channel] = {}
+    for name, kind in find_channels().items():
+        table = tables[name]
+        if not (isinstance(table, ChannelSettings) and table.on):
+            continue
+        if kind.channel in found:
+            other = found[kind.channel].name
+            raise Misconfigured(f"channels.{name} and channels.{other} both carry {kind.channel}: switch one off")
+        found[kind.channel] = kind.make(table, around)
+    return found
+
+
 def find_channels() -> dict[str, type[Channel]]:
-    """Every channel class by its name: `CHANNEL` in each file of this package.
+    """Every channel class by its name: `CHANNEL` in each file of this package, in the order of the files.
 
     Raises Misconfigured naming the file when one cannot be imported or two have one name.
     Files whose name begins with `_` are parts that several channels share.

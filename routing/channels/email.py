@@ -21,18 +21,41 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, SecretStr
 
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
 from domain.message import OutgoingMessage
 from routing.channels._mime import compose, mailbox, sender_mailbox
-from routing.channels.base import AddressRefused, Channel, Handed, Unavailable
+from routing.channels.base import (
+    AddressRefused,
+    Channel,
+    ChannelSettings,
+    ChannelTable,
+    Handed,
+    Surroundings,
+    Unavailable,
+)
 from routing.plain import one_line
 
 LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost")
 BAD_ADDRESS = (550, 551, 553)
 _ENHANCED = re.compile(r"^([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ADDRESS = re.compile(r"\S*@\S*")
+
+
+class EmailSettings(ChannelSettings):
+    """Real mail by SMTP. Off until the operator says so; `sender` is the address that customers see."""
+
+    host: str = ""
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = ""
+    sender_name: str = ""
+    timeout_seconds: float = Field(30.0, gt=0, le=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +136,21 @@ class EmailChannel(Channel):
     """Real mail to real people."""
 
     name: ClassVar[str] = "email"
+    channel: ClassVar[str] = "email"
+    Settings: ClassVar[type[ChannelTable]] = EmailSettings
     carries_subject: ClassVar[bool] = True
     attachments: ClassVar[bool] = True
 
     def __init__(self, options: EmailOptions) -> None:
         self._options = options
+
+    @classmethod
+    def make(cls, settings: EmailSettings, around: Surroundings) -> Self:
+        """Needs a host and a sender."""
+        if not settings.host or not settings.sender:
+            raise Misconfigured("channels.email is on but has no host or no sender: set both, or switch it off")
+        plain = settings.model_dump(exclude={"on", "password"})
+        return cls(EmailOptions(**plain, password=settings.password.get_secret_value()))
 
     @property
     def hand_over_seconds(self) -> float:

@@ -13,16 +13,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from domain.errors import Misconfigured, Permanent, Transient
 from domain.message import OutgoingMessage
 from routing.channels._mime import compose, safe_id
-from routing.channels.base import Channel, Handed
+from routing.channels.base import SHADOW, Channel, ChannelTable, Handed, Surroundings
 from routing.plain import one_line, plain_text
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOENT})
+
+
+class FolderSettings(ChannelTable):
+    """Where messages are written while their channel is off (shadow mode)."""
+
+    path: str = ".vigie/outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,19 @@ class _Draft:
 class FolderChannel(Channel):
     """Writes files for a person to read."""
 
-    name: ClassVar[str] = "folder"
+    name: ClassVar[str] = SHADOW
+    channel: ClassVar[str] = SHADOW
+    Settings: ClassVar[type[ChannelTable]] = FolderSettings
     carries_subject: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
 
     def __init__(self, options: FolderOptions) -> None:
         self._options = options
+
+    @classmethod
+    def make(cls, settings: FolderSettings, around: Surroundings) -> Self:
+        """Into the folder of the settings; From stays to be filled in."""
+        return cls(FolderOptions(around.path(settings.path)))
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[_Draft]:

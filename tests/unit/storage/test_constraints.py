@@ -10,8 +10,13 @@ from sqlalchemy.orm import Session
 
 from storage.database import Database
 from storage.tables import (
+    AbsenceRow,
+    AppetenceRow,
     AuthorRow,
     Base,
+    CallbackRow,
+    CaseMoveRow,
+    CaseOutcomeRow,
     CasePostRow,
     CaseRow,
     ClaimCodeRow,
@@ -21,6 +26,8 @@ from storage.tables import (
     CorrectionRow,
     CustomerLinkRow,
     CustomerRow,
+    DeskCommentRow,
+    DeskTicketRow,
     DuplicateRow,
     GradeStateRow,
     IdentityRow,
@@ -29,13 +36,17 @@ from storage.tables import (
     MatchAuditRow,
     MatchRow,
     MessageRow,
+    NoticeRow,
     ObjectionRow,
+    PlaybookRunRow,
     PostRow,
     PostVersionRow,
     PreferenceRow,
     ReadingRow,
     ReceiptRow,
+    ResolutionRow,
     ReviewVoteRow,
+    RuptureRow,
     SurveyRow,
     UnlinkableRow,
     UserBrandRow,
@@ -114,6 +125,21 @@ class Rows:
         session.flush()
         self.put(CustomerLinkRow, kept=customer, merged=other.id, by="anna", at=NOW)
         self.put(DuplicateRow, first=customer, second=other.id, score=0.9, maker="vigie", proposed_at=NOW)
+        second = CaseRow(
+            **{name: value for name, value in self.sound[CaseRow].items() if name != "id"} | {"thread": "5"}
+        )
+        session.add(second)
+        session.flush()
+        self.put(CaseMoveRow, kind="merge", source=second.id, target=case, why="same matter", by="anna", at=NOW)
+        self.put(ResolutionRow, case_id=case, outcome="refunded", amount_cents=1290, currency="EUR", by="anna", at=NOW)
+        self.put(NoticeRow, key="1:opened", case_id=case, kind="opened", team="care", send_after=NOW)
+        self.put(CallbackRow, case_id=case, starts_at=NOW, ends_at=NOW + timedelta(hours=1))
+        self.put(AppetenceRow, subject="all", channel="email", tried=10, answered=4, solved=2, at=NOW)
+        self.put(RuptureRow, customer_key=customer, kind="asked_again", at=NOW, found_at=NOW)
+        self.put(CaseOutcomeRow, case_id=case, resolved_at=NOW, until=NOW + timedelta(days=30), at=NOW)
+        self.put(PlaybookRunRow, case_id=case, playbook="late", version="1", occasion="opened", dry_run=False, at=NOW)
+        self.put(DeskTicketRow, case_id=case, desk="zammad", remote_id="7", created_at=NOW)
+        self.put(DeskCommentRow, ticket_key=self.key(DeskTicketRow), remote_id="9", direction="in", at=NOW)
         session.add(UserRow(id=77_001, email="anna@example.org", name="Anna", password_hash="h", created_at=NOW))
         session.flush()
 
@@ -208,12 +234,28 @@ IMPOSSIBLE: list[tuple[type[Base], Facts, str]] = [
     (ReviewVoteRow, {"by": "lea", "answer": "perhaps"}, "ck_review_votes_answer_known"),
     (GradeStateRow, {"grade": "sure"}, "ck_grade_states_grade_known"),
     (GradeStateRow, {"state": "asleep"}, "ck_grade_states_state_known"),
+    (CaseMoveRow, {"kind": "theft"}, "ck_case_moves_kind_known"),
+    (CaseMoveRow, {"source": 1, "target": 1}, "ck_case_moves_two_cases"),
+    (CaseMoveRow, {"undone_at": NOW}, "ck_case_moves_undone_by_somebody"),
+    (ResolutionRow, {"outcome": "ignored"}, "ck_resolutions_outcome_known"),
+    (ResolutionRow, {"currency": None}, "ck_resolutions_amount_has_currency"),
+    (ResolutionRow, {"amount_cents": -1}, "ck_resolutions_amount_positive"),
+    (NoticeRow, {"key": "2", "state": "lost"}, "ck_notices_state_known"),
+    (AbsenceRow, {"person": "anna", "first_day": NOW.date(), "last_day": NOW.date() - timedelta(days=1)},
+     "ck_absences_days_in_order"),
+    (CallbackRow, {"state": "asleep"}, "ck_callbacks_state_known"),
+    (CallbackRow, {"ends_at": NOW}, "ck_callbacks_slot_has_length"),
+    (AppetenceRow, {"subject": "segment:vip", "tried": -1}, "ck_appetence_counts_positive"),
+    (RuptureRow, {"at": NOW - timedelta(days=1), "kind": "mood"}, "ck_ruptures_kind_known"),
+    (CaseOutcomeRow, {"verdict": "happy"}, "ck_case_outcomes_verdict_known"),
+    (DeskCommentRow, {"remote_id": "10", "direction": "up"}, "ck_desk_comments_direction_known"),
     (UserBrandRow, {"user_id": 77_001, "brand_id": BRAND.id, "role": "owner"}, "ck_user_brands_role_known"),
 ]  # fmt: skip
 TWICE = (
     PostRow, PostVersionRow, ReadingRow, AuthorRow, CustomerRow, ContactPointRow, ConsentRow, ObjectionRow,
     PreferenceRow, IdentityRow, MatchRow, CaseRow, CasePostRow, MessageRow, ReceiptRow, ClaimRow, UnlinkableRow,
-    MatchAuditRow, ReviewVoteRow,
+    MatchAuditRow, ReviewVoteRow, NoticeRow, AppetenceRow, RuptureRow, CaseOutcomeRow, PlaybookRunRow, DeskTicketRow,
+    DeskCommentRow,
 )  # fmt: skip
 
 
