@@ -23,9 +23,9 @@ from routing.crm import import_customers, import_orders, keyring
 from routing.matching.learning import LearningRules, counts_of, relearn
 from routing.matching.links import Link
 from routing.matching.matcher import Matcher, MatchRules
-from routing.matching.quoted import quoted_hashes, quoted_identifiers
+from routing.matching.quoted import IDENTIFIER_KINDS, quoted_hashes, quoted_identifiers
 from routing.matching.speaker import Speaker, speaker_of
-from routing.matching.suspects import IDENTIFIERS, pattern
+from routing.matching.suspects import pattern
 from routing.matching.weights import DEFAULT
 from storage.database import Database
 from storage.match_weights import keep_weights
@@ -82,7 +82,7 @@ def _link(one: Judged) -> Link:
         weights=DEFAULT,
         probability=told.probability,
         pattern=pattern(told.evidence),
-        identifiers=sum(fact.fact in IDENTIFIERS for fact in told.evidence),
+        identifiers=sum(fact.fact in IDENTIFIER_KINDS for fact in told.evidence),
     )
 
 

@@ -24,11 +24,11 @@ from config.policies import network_policy
 from models.entities import find_entities
 from routing.crm import import_customers, keyring
 from routing.matching.bound import lower_bound
+from routing.matching.lookup import Lookup
 from routing.matching.matcher import Matcher
 from routing.matching.normal import name_words
 from routing.matching.quoted import quoted_hashes, quoted_identifiers
 from routing.matching.speaker import Speaker
-from storage.customers import customers_by_key
 from storage.database import Database
 from storage.people import erase_customer
 from storage.quotes import save_quotes
@@ -160,8 +160,8 @@ def _new_email(record: Record) -> str:
 
 
 def _is_found(session: Session, record: Record) -> bool:
-    key = keyring(session).key("email", _new_email(record))
-    return bool(customers_by_key(session, SHOP.id, "email", key, RULES.block_limit))
+    key = ("email", keyring(session).key("email", _new_email(record)))
+    return key in Lookup(session, SHOP.id, RULES.block_limit, NOW).blocks([key]).found
 
 
 def _sizes(opened: Database) -> dict[str, int]:

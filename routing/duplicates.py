@@ -10,9 +10,8 @@ from rapidfuzz.distance import JaroWinkler
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.customer import Customer
 from routing.matching.linkage import Field, Like, Pattern, Row, alike, learned, pattern, slipped
-from routing.matching.normal import fold, full_name, name_words
+from routing.matching.normal import fold, full_name
 from storage.bulk import among
 from storage.duplicates import Duplicates, Proposal, blocks, capped_blocks, customers_of, decided_pairs
 from storage.merges import kept_of
@@ -146,7 +145,9 @@ def _rows(session: Session, keys: Collection[int]) -> dict[int, Row]:
 
 
 def _row(row: CustomerRow, held: dict[tuple[int, str], list[str]]) -> Row:
-    first, last = full_name(_named(row)) or ((), name_words(row.name))
+    first, last = full_name(row)
+    if not last:
+        first, last = (), first
     return {
         "first name": " ".join(first),
         "last name": " ".join(last),
@@ -157,7 +158,3 @@ def _row(row: CustomerRow, held: dict[tuple[int, str], list[str]]) -> Row:
         "postal code": fold(row.postal_code or ""),
         "year of birth": str(row.birth_year or ""),
     }
-
-
-def _named(row: CustomerRow) -> Customer:
-    return Customer(row.customer_id, row.name, first_name=row.first_name, last_name=row.last_name)

@@ -21,7 +21,7 @@ def renew_keys(database: Database) -> int:
 
     A start that is killed begins again with the next; until then customers are found by their old keys.
     """
-    with database.begin() as session:
+    with database.read() as session:
         old = list(session.scalars(select(BrandRow.id).where(BrandRow.keys_version < KEYS_VERSION)))
     return sum(_renew(database, brand_id) for brand_id in old)
 

@@ -4,7 +4,6 @@ What is taken in stands in `storage/customer_file.py`, who is one with whom in `
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -13,9 +12,7 @@ from domain.contact import Preference
 from storage.merges import kept_of, records_of
 from storage.tables import (
     ContactPointRow,
-    CustomerKeyRow,
     CustomerRow,
-    IdentityRow,
     OrderRow,
     PreferenceRow,
 )
@@ -61,30 +58,6 @@ def preference(session: Session, customer_key: int) -> Preference | None:
     return None
 
 
-def customers_by_account(
-    session: Session, brand_id: str, network: str, account_id: str, now: datetime
-) -> list[tuple[IdentityRow, CustomerRow]]:
-    """Whose account this is, by proof that holds now. By account id, never by handle."""
-    query = (
-        select(IdentityRow, CustomerRow)
-        .join(CustomerRow, CustomerRow.id == IdentityRow.customer_key)
-        .where(
-            IdentityRow.brand_id == brand_id,
-            IdentityRow.network == network,
-            IdentityRow.account_id == account_id,
-            IdentityRow.revoked_at.is_(None),
-            (IdentityRow.expires_at.is_(None)) | (IdentityRow.expires_at > now),
-        )
-        .order_by(CustomerRow.customer_id)
-    )
-    found = [(identity, customer) for identity, customer in session.execute(query)]
-    persons = _persons(session, brand_id, [customer for _, customer in found])
-    first: dict[int, tuple[IdentityRow, CustomerRow]] = {}
-    for identity, customer in found:
-        first.setdefault(persons[customer.id].id, (identity, persons[customer.id]))
-    return sorted(first.values(), key=lambda pair: pair[1].customer_id)
-
-
 def customers_by_order(session: Session, brand_id: str, normal_id: str) -> list[CustomerRow]:
     """The customers of an order number in its normal form."""
     query = (
@@ -105,25 +78,6 @@ def known_orders(session: Session, brand_id: str, normal_ids: Collection[str]) -
         return set()
     query = select(OrderRow.normal_id).where(OrderRow.brand_id == brand_id, OrderRow.normal_id.in_(sorted(normal_ids)))
     return set(session.scalars(query))
-
-
-def customers_by_key(session: Session, brand_id: str, kind: str, value: str, limit: int) -> list[CustomerRow]:
-    """The customers with a blocking key, `limit` + 1 of them at most: one more means a capped block."""
-    query = (
-        select(CustomerRow)
-        .join(CustomerKeyRow, CustomerKeyRow.customer_key == CustomerRow.id)
-        .where(CustomerKeyRow.brand_id == brand_id, CustomerKeyRow.kind == kind, CustomerKeyRow.hash == value)
-        .order_by(CustomerRow.customer_id)
-        .limit(limit + 1)
-    )
-    found = session.scalars(query).all()
-    return list(found) if len(found) > limit else _one_each(session, brand_id, found)
-
-
-def has_key(session: Session, brand_id: str, kind: str, value: str) -> bool:
-    """Whether any customer has this blocking key."""
-    query = select(CustomerKeyRow.id).filter_by(brand_id=brand_id, kind=kind, hash=value).limit(1)
-    return session.scalar(query) is not None
 
 
 def count_customers(session: Session, brand_id: str) -> int:

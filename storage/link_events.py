@@ -57,40 +57,19 @@ def record(
     says = SAYS.get(kind, is_customer)
     if says is None:
         raise ValueError(f"{kind}: does it say that this is the customer?")
-    row = LinkEventRow(
-        brand_id=pair.brand_id,
-        post_id=pair.post_id,
-        author_id=pair.author_id,
-        customer_key=pair.customer_key,
-        kind=kind,
-        is_customer=says,
-        by=by,
-        at=now,
-        why=why,
-        detail=dict(detail or {}),
-    )
-    session.add(row)
-    session.flush()
-    return row
+    return _append(session, pair, kind=kind, is_customer=says, by=by, at=now, why=why, detail=dict(detail or {}))
 
 
 def undo(session: Session, event: LinkEventRow, by: str, now: datetime, why: str = "mistake") -> LinkEventRow:
     """Take a word back. Raises `AlreadyUndone`."""
     if event.kind == UNDONE or is_undone(session, event.id):
         raise AlreadyUndone
-    row = LinkEventRow(
-        brand_id=event.brand_id,
-        post_id=event.post_id,
-        author_id=event.author_id,
-        customer_key=event.customer_key,
-        kind=UNDONE,
-        is_customer=None,
-        by=by,
-        at=now,
-        why=why,
-        undoes=event.id,
-        detail={},
-    )
+    pair = Pair(event.brand_id, event.customer_key, event.author_id, event.post_id)
+    return _append(session, pair, kind=UNDONE, is_customer=None, by=by, at=now, why=why, undoes=event.id, detail={})
+
+
+def _append(session: Session, pair: Pair, **told: Any) -> LinkEventRow:
+    row = LinkEventRow(**{name: getattr(pair, name) for name in Pair.__slots__}, **told)
     session.add(row)
     session.flush()
     return row

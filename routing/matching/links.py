@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from domain.evidence import Evidence
-from routing.matching.suspects import IDENTIFIERS, pattern
+from routing.matching.quoted import IDENTIFIER_KINDS
+from routing.matching.suspects import pattern
 from routing.matching.weights import DEFAULT, M_OF_FACT, NOT_OF_FACT, U_OF_FACT, Weights, from_dict, load_weights
 from storage.tables import LinkEventRow, MatchRow
 
@@ -55,7 +56,7 @@ def facts_of(session: Session, match: MatchRow, customer_id: str) -> dict[str, o
     return {
         "facts": facts,
         "pattern": pattern(evidence),
-        "identifiers": sum(fact.fact in IDENTIFIERS for fact in evidence),
+        "identifiers": sum(fact.fact in IDENTIFIER_KINDS for fact in evidence),
         "probability": told["probability"] if told else 0.0,
         "grade": match.grade,
         "rules": match.version,
@@ -93,7 +94,7 @@ def _shift(fact: str, old: Weights, new: Weights) -> float:
         m, u = NOT_OF_FACT[fact]
         return _ratio(1 - getattr(old, m), 1 - getattr(new, m)) - _ratio(1 - getattr(old, u), 1 - getattr(new, u))
     m, u = M_OF_FACT.get(fact, ""), U_OF_FACT.get(fact, "")
-    bits = _ratio(getattr(old, m), getattr(new, m)) if m and fact not in IDENTIFIERS else 0.0
+    bits = _ratio(getattr(old, m), getattr(new, m)) if m and fact not in IDENTIFIER_KINDS else 0.0
     return bits - (_ratio(getattr(old, u), getattr(new, u)) if u else 0.0)
 
 

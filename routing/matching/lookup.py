@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, TextClause, bindparam, select, text
 from sqlalchemy.orm import Session
 
-from routing.matching.normal import fold, name_words
+from routing.matching.normal import fold, full_name
 from storage.claims_link import is_unlinkable
 from storage.link_events import refused
 from storage.merges import kept_of
@@ -98,11 +98,14 @@ class Lookup:
         return refused(self._session, self._brand_id, author_key) if author_key in self._denied else frozenset()
 
     def owners(self, network: str, account_id: str) -> list[Owner]:
-        """Whose account this is, by proof that holds now. By account id, never by handle."""
+        """Whose account this is, by proof that holds now, the oldest of a person. By account id, never by handle."""
         asked = {"brand": self._brand_id, "network": network, "account": account_id, "now": self._now}
-        found = [Owner(*row) for row in self._read(_OWNERS, asked)]
-        kept = self._persons([owner.key for owner in found])
-        return list({kept[owner.key]: Owner(kept[owner.key], owner.proof, owner.how) for owner in found[::-1]}.values())
+        rows = sorted(tuple(row) for row in self._read(_OWNERS, asked))
+        kept = self._persons({key for _, key, _, _ in rows})
+        found: dict[int, Owner] = {}
+        for _, key, proof, how in rows:
+            found.setdefault(kept[key], Owner(kept[key], proof, how))
+        return list(found.values())
 
     def blocks(self, keys: Collection[Key]) -> Blocks:
         """The customers of each key. Of a key with more than `limit` nobody is told: it would be a choice by chance."""
@@ -169,11 +172,7 @@ class Lookup:
 
 
 def _record(row: Any) -> Record:
-    if row.first_name and row.last_name:
-        first, last = name_words(row.first_name), name_words(row.last_name)
-    else:
-        words = name_words(row.name)
-        first, last = words[:1], words[1:]
+    first, last = full_name(row)
     return Record(
         key=row.id,
         customer_id=row.customer_id,
@@ -220,7 +219,7 @@ _DENIED = (
     .where(_WORD.brand_id == bindparam("brand"), _WORD.is_customer.is_(False), _WORD.author_id.is_not(None))
     .distinct()
 )
-_OWNERS = select(_IDENTITY.customer_key, _IDENTITY.proof, _IDENTITY.how).where(
+_OWNERS = select(_IDENTITY.id, _IDENTITY.customer_key, _IDENTITY.proof, _IDENTITY.how).where(
     _IDENTITY.brand_id == bindparam("brand"),
     _IDENTITY.network == bindparam("network"),
     _IDENTITY.account_id == bindparam("account"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from routing.matching.handles import handle_words, residue
+from routing.matching.handles import handle_words
 from routing.matching.nicknames import formal
 from routing.matching.normal import PARTICLES
 from routing.matching.shown import MOST_PARTS, Part, Shown, shown
@@ -46,11 +46,6 @@ def hypotheses(display_name: str | None, handle: str | None, known_first: KnownF
     told = {(one.first, one.last) for one in by_name}
     by_handle = dict.fromkeys(_of_handle(handle or "", known_first, bool(by_name)))
     return (*by_name, *(one for one in by_handle if (one.first, one.last) not in told))[:MOST]
-
-
-def handle_residue(handle: str, hypothesis: NameHypothesis) -> str:
-    """What is left of a handle when this name is taken out, as letters and digits: the rarer, the stronger."""
-    return residue(handle, hypothesis.first, hypothesis.last)
 
 
 def _of_name(name: Shown, known_first: KnownFirst) -> Iterator[NameHypothesis]:

@@ -4,6 +4,7 @@ import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Protocol
 
 import phonenumbers
 import regex
@@ -66,12 +67,23 @@ def name_words(name: str) -> tuple[str, ...]:
     return tuple(word.replace("'", "").replace("’", "") for word in words)
 
 
-def full_name(customer: Customer) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The words of first and last name; None where the record has no two words of a name."""
-    if customer.first_name and customer.last_name:
-        return name_words(customer.first_name), name_words(customer.last_name)
-    words = name_words(customer.name)
-    return (words[:1], words[1:]) if len(words) >= 2 else None
+class Named(Protocol):
+    """A record with a name: a row of the file, or of the table."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def first_name(self) -> str | None: ...
+    @property
+    def last_name(self) -> str | None: ...
+
+
+def full_name(named: Named) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of first and last name; the last one is empty where the record has no two words of a name."""
+    if named.first_name and named.last_name:
+        return name_words(named.first_name), name_words(named.last_name)
+    words = name_words(named.name)
+    return words[:1], words[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +102,10 @@ class Keyring:
         """Every key by which a customer can be found."""
         facts = [("email", email) for email in emails] + [("phone", phone) for phone in phones]
         facts += [("mailbox", name) for name in dict.fromkeys(map(mailbox, emails)) if len(name) >= SHORTEST_MAILBOX]
-        name = full_name(customer)
-        if name is not None:
-            facts += [("name", name_key(name[0] + name[1])), ("first", " ".join(name[0])), ("last", last_name(name[1]))]
-            facts += [("initial", initial_key(name[0], name[1]))]
+        first, last = full_name(customer)
+        if last:
+            facts += [("name", name_key(first + last)), ("first", " ".join(first)), ("last", last_name(last))]
+            facts += [("initial", initial_key(first, last))]
         return tuple((kind, self.key(kind, value)) for kind, value in facts)
 
 

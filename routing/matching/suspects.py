@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from domain.evidence import Evidence
 from routing.matching.likeness import Likeness
 from routing.matching.lookup import Dealings, Owner, Record
+from routing.matching.quoted import IDENTIFIER_KINDS
 from routing.matching.speaker import Identifier
-
-IDENTIFIERS = ("order", "email", "phone")
 
 
 @dataclass(slots=True)
@@ -43,8 +42,8 @@ class Suspect:
 def pattern(evidence: Iterable[Evidence]) -> str:
     """Which kinds of facts speak for somebody, for experience is kept by it: "identifiers+city"."""
     facts = [fact.fact for fact in evidence if fact.fact != "experience"]
-    quoted = sum(fact in IDENTIFIERS for fact in facts)
-    others = sorted({fact for fact in facts if fact not in IDENTIFIERS})
+    quoted = sum(fact in IDENTIFIER_KINDS for fact in facts)
+    others = sorted({fact for fact in facts if fact not in IDENTIFIER_KINDS})
     return "+".join([*(["identifiers"] if quoted > 1 else ["identifier"] * quoted), *others])
 
 

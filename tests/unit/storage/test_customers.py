@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from domain.customer import Account, Consent, Customer, Interaction, Order
 from routing.crm import import_customers, import_interactions, import_orders
+from routing.matching.lookup import Lookup
 from storage.brands import lock_brand
 from storage.claims_link import declare_preference
 from storage.customer_file import Imported
 from storage.customers import (
     current_points,
-    customers_by_account,
     customers_by_order,
     find_customer,
     open_orders,
@@ -99,7 +99,8 @@ class TestAgain:
     def test_each_brand_has_its_own_file(self, session: Session) -> None:
         take_in(session, CLAIRE)
         assert import_customers(session, OTHER_BRAND, [CLAIRE], NOW) == Imported(new=1)
-        assert customers_by_account(session, OTHER_BRAND.id, "mastodon", "acc-1", NOW)[0][1].brand_id == OTHER_BRAND.id
+        (owner,) = Lookup(session, OTHER_BRAND.id, 50, NOW).owners("mastodon", "acc-1")
+        assert session.get_one(CustomerRow, owner.key).brand_id == OTHER_BRAND.id
 
     def test_only_a_change_lets_matches_be_decided_again(self, session: Session) -> None:
         start = version(session)
@@ -191,8 +192,9 @@ class TestChanges:
 
 class TestAccounts:
     def found(self, session: Session, account_id: str = "acc-1") -> list[str]:
-        owners = customers_by_account(session, BRAND.id, "mastodon", account_id, LATER)
-        return [row.customer_id for _, row in owners]
+        session.flush()
+        owners = Lookup(session, BRAND.id, 50, LATER).owners("mastodon", account_id)
+        return sorted(session.get_one(CustomerRow, owner.key).customer_id for owner in owners)
 
     def test_an_account_is_found_by_its_id_and_never_by_its_handle(self, session: Session) -> None:
         take_in(session, CLAIRE)

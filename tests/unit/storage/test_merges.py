@@ -11,10 +11,9 @@ from domain.customer import Account, Consent
 from domain.errors import BadInput
 from routing.contact import recipient_of
 from routing.crm import import_customers, import_orders, keyring
+from routing.matching.lookup import Lookup
 from storage.brands import lock_brand
 from storage.customers import (
-    customers_by_account,
-    customers_by_key,
     customers_by_order,
     find_customer,
     open_orders,
@@ -65,10 +64,10 @@ class TestMerging:
     def test_look_ups_give_the_kept_record(self, three: Session) -> None:
         merge(three, "A", "B")
         email = keyring(three).key("email", "b@example.org")
-        by_account = customers_by_account(three, BRAND.id, "x", "2", NOW)
-        assert [row.customer_id for _, row in by_account] == ["A"]
+        lookup = Lookup(three, BRAND.id, 5, NOW)
+        assert [owner.key for owner in lookup.owners("x", "2")] == [key(three, "A")]
         assert [row.customer_id for row in customers_by_order(three, BRAND.id, "O2")] == ["A"]
-        assert [row.customer_id for row in customers_by_key(three, BRAND.id, "email", email, 5)] == ["A"]
+        assert lookup.blocks([("email", email)]).found == {("email", email): (key(three, "A"),)}
         assert sharers(three, BRAND.id, "email", "anne@example.org") == 1
         assert {row.order_id for row in open_orders(three, BRAND.id, "A")} == {"O1", "O2"}
 

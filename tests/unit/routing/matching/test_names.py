@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.matching.names import MOST, Kind, NameHypothesis, handle_residue, hypotheses
+from routing.matching.handles import residue
+from routing.matching.names import MOST, Kind, hypotheses
 
 FIRST_NAMES = Counter(
     {
@@ -158,8 +159,7 @@ class TestHandle:
         ],
     )
     def test_what_is_left_of_it_without_the_name(self, handle: str, first: str, last: str, left: str) -> None:
-        name = NameHypothesis(tuple(first.split()), tuple(last.split()), "full", "name")
-        assert handle_residue(handle, name) == left
+        assert residue(handle, tuple(first.split()), tuple(last.split())) == left
 
 
 class TestBounds:
@@ -170,7 +170,7 @@ class TestBounds:
         assert len({(one.first, one.last, one.kind, one.source) for one in found}) == len(found)
         for one in found:
             assert one.first or one.last
-            handle_residue(handle, one)
+            residue(handle, one.first, one.last)
 
     @given(
         st.lists(
