@@ -4,7 +4,7 @@ import gc
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -65,6 +65,16 @@ def as_json(sections: list[Section]) -> str:
     ]
     machine = {"load": os.getloadavg(), "cores": os.cpu_count()}
     return json.dumps({**machine, "sections": told}, ensure_ascii=False, indent=1)
+
+
+def report(measured: Iterable[Section], as_document: bool) -> None:
+    """Print each section as it is measured, or all of them as one JSON document."""
+    before, sections = load(), []
+    for section in measured:
+        sections.append(section)
+        if not as_document:
+            print("\n".join(section.lines()), flush=True)
+    print(as_json(sections) if as_document else f"\nbefore: {before}; after: {load()}")
 
 
 def load() -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import _files, _frames, _obsei, _storing
-from benchmarks._report import Section, as_json, load
+from benchmarks._report import Section, report
 
 
 def main() -> None:
@@ -21,12 +21,7 @@ def main() -> None:
     options = _options()
     if options.obsei:
         _obsei.install(options.obsei)
-    before, sections = load(), []
-    for section in _measured(options):
-        sections.append(section)
-        if not options.json:
-            print("\n".join(section.lines()), flush=True)
-    print(as_json(sections) if options.json else f"\nbefore: {before}; after: {load()}")
+    report(_measured(options), options.json)
 
 
 def _measured(options: argparse.Namespace) -> Iterator[Section]:

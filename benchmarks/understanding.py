@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import _understanding_own as own
 from benchmarks import _understanding_peers as peers
-from benchmarks._report import Section, as_json, load
+from benchmarks._report import Section, report
 from benchmarks._understanding_posts import even, mixed
 from models.reader import WEIGHTS
 
@@ -25,12 +25,7 @@ def main() -> None:
     options = _options()
     if options.torch:
         peers.install(options.torch.absolute())
-    before, sections = load(), []
-    for section in _measured(options):
-        sections.append(section)
-        if not options.json:
-            print("\n".join(section.lines()), flush=True)
-    print(as_json(sections) if options.json else f"\nbefore: {before}; after: {load()}")
+    report(_measured(options), options.json)
 
 
 def _measured(options: argparse.Namespace) -> Iterator[Section]:

@@ -4,8 +4,9 @@ A source is read as a whole (then what it no longer tells is gone) or for what c
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from domain.customer import Customer
@@ -69,6 +70,35 @@ class CustomerSource(Protocol):
     def close(self) -> None:
         """Let go of what is open."""
         ...
+
+
+class Reread:
+    """A source that is read whole from time to time, and between for what changed.
+
+    `_now` is its clock (UTC), `_whole_every` how long a whole reading is good for; a cursor keeps as `reading` which of
+    the two is under way, as `whole_at` when the last whole one began.
+    """
+
+    _now: Callable[[], datetime]
+    _whole_every: timedelta
+
+    def changed_since(self, cursor: Cursor | None) -> Iterator[SourceBatch]:
+        """Everything, or what changed since the last reading began."""
+        place = dict(cursor or {})
+        if place.get("reading") == "whole" or self._is_due(place):
+            yield from self._whole(place)
+        else:
+            yield from self._changes(place)
+
+    def _is_due(self, place: Cursor) -> bool:
+        whole_at = place.get("whole_at")
+        return whole_at is None or self._now() - datetime.fromisoformat(whole_at) >= self._whole_every
+
+    def _whole(self, place: Cursor) -> Iterator[SourceBatch]:
+        raise NotImplementedError
+
+    def _changes(self, place: Cursor) -> Iterator[SourceBatch]:
+        raise NotImplementedError
 
 
 def read_row(row: Mapping[str, Any], columns: Columns, source: str, number: int | None = None) -> Customer | Rejected:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.errors import Misconfigured, Permanent, Transient
-from listeners.crm.base import Columns, Cursor, SourceBatch, sorted_rows
+from listeners.crm.base import Columns, Cursor, Reread, SourceBatch, sorted_rows
 
 COLUMNS = {
     "customer_id": "hs_object_id",
@@ -33,7 +33,7 @@ OVERLAP = timedelta(minutes=5)  # the search knows a change some seconds after i
 TOO_MANY_SECONDS, DOWN_SECONDS = 10.0, 60.0
 
 
-class HubSpotSource:
+class HubSpotSource(Reread):
     """The contacts that a private app's token may read."""
 
     kind = "hubspot"
@@ -63,14 +63,6 @@ class HubSpotSource:
         self._properties = sorted({*named, CHANGED})
         self._asked_for = {part.strip() for spec in columns.values() for part in spec.split(";")}
 
-    def changed_since(self, cursor: Cursor | None) -> Iterator[SourceBatch]:
-        """Everything, or what changed since the last reading began."""
-        place = dict(cursor or {})
-        if place.get("reading") == "whole" or self._is_due(place):
-            yield from self._whole(place)
-        else:
-            yield from self._changes(place)
-
     def check(self) -> str:
         """One contact."""
         self._ask(lambda: self._contacts.basic_api.get_page(limit=1, _request_timeout=self._timeout))
@@ -78,10 +70,6 @@ class HubSpotSource:
 
     def close(self) -> None:
         """The client closes its pool itself."""
-
-    def _is_due(self, place: Cursor) -> bool:
-        whole_at = place.get("whole_at")
-        return whole_at is None or self._now() - datetime.fromisoformat(whole_at) >= self._whole_every
 
     def _whole(self, place: Cursor) -> Iterator[SourceBatch]:
         first = place.get("reading") != "whole"

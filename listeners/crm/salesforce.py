@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from domain.errors import Misconfigured, Permanent, Transient
-from listeners.crm.base import Columns, Cursor, SourceBatch, sorted_rows
+from listeners.crm.base import Columns, Cursor, Reread, SourceBatch, sorted_rows
 
 COLUMNS = {
     "customer_id": "Id",
@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _ID = re.compile(r"[A-Za-z0-9]{15,18}")
 
 
-class SalesforceSource:
+class SalesforceSource(Reread):
     """One object of an organisation. `login` is what simple-salesforce takes to sign in."""
 
     kind = "salesforce"
@@ -62,14 +62,6 @@ class SalesforceSource:
         self._client: Any = None
         _library(name)
 
-    def changed_since(self, cursor: Cursor | None) -> Iterator[SourceBatch]:
-        """Everything, or what changed since the last reading began."""
-        place = dict(cursor or {})
-        if place.get("reading") == "whole" or self._is_due(place):
-            yield from self._whole(place)
-        else:
-            yield from self._changes(place)
-
     def check(self) -> str:
         """How many there are."""
         query = f"SELECT count() FROM {self._object}{self._condition()}"  # noqa: S608 - names that were looked at
@@ -80,10 +72,6 @@ class SalesforceSource:
         """Close its connections."""
         if self._client is not None:
             self._client.session.close()
-
-    def _is_due(self, place: Cursor) -> bool:
-        whole_at = place.get("whole_at")
-        return whole_at is None or self._now() - datetime.fromisoformat(whole_at) >= self._whole_every
 
     def _whole(self, place: Cursor) -> Iterator[SourceBatch]:
         first = place.get("reading") != "whole"
