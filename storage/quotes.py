@@ -1,10 +1,12 @@
 """Which identifiers were quoted by whom, as keyed hashes: the memory behind two gates."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from storage.direct import Direct
 from storage.tables import PostRow, QuoteRow
 
 
@@ -47,21 +49,20 @@ def quoted_by_others(
     session: Session, brand_id: str, hashes: Sequence[tuple[str, str]], author_key: int | None
 ) -> bool:
     """Whether an account other than this one quoted one of these identifiers too."""
-    read = session.connection().execute
     asked = {"brand": brand_id, "author": author_key}
-    return any(read(_BY_OTHERS, asked | {"kind": kind, "hash": value}).first() for kind, value in hashes)
+    return any(_BY_OTHERS.all(session, asked | {"kind": kind, "hash": value}) for kind, value in hashes)
 
 
-def count_quoted(session: Session, brand_id: str, author_key: int | None) -> int:
+def count_quoted(session: Session, author_key: int | None) -> int:
     """How many different identifiers of one kind this account has quoted, of the kind where they are most."""
     if author_key is None:
         return 0
-    counts = session.connection().execute(_COUNTS, {"brand": brand_id, "author": author_key})
-    return max(counts.scalars(), default=0)
+    quoted = set(_BY_AUTHOR.all(session, {"author": author_key}))
+    return max(Counter(kind for kind, _ in quoted).values(), default=0)
 
 
 _QUOTE = QuoteRow.__table__.c
-_BY_OTHERS = (
+_BY_OTHERS = Direct(
     select(_QUOTE.id)
     .where(
         _QUOTE.brand_id == bindparam("brand"),
@@ -71,8 +72,5 @@ _BY_OTHERS = (
     )
     .limit(1)
 )
-_COUNTS = (
-    select(func.count(_QUOTE.hash.distinct()))
-    .where(_QUOTE.brand_id == bindparam("brand"), _QUOTE.author_id == bindparam("author"))
-    .group_by(_QUOTE.kind)
-)
+# An account belongs to one brand; with the brand beside it SQLite would read all quotes of the brand instead.
+_BY_AUTHOR = Direct(select(_QUOTE.kind, _QUOTE.hash).where(_QUOTE.author_id == bindparam("author")))

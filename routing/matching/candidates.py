@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from domain.contact import NetworkPolicy
 from domain.evidence import Grade
 from routing.matching.counts import NameCounts
 from routing.matching.handles import bare_handle
 from routing.matching.likeness import NO_NAME, ShownName, is_anothers_handle, likeness, read_name
-from routing.matching.lookup import Blocks, Key, Lookup
+from routing.matching.lookup import Blocks, Key, Lookup, Record
 from routing.matching.nicknames import is_first_name
 from routing.matching.normal import SHORTEST_MAILBOX, Keyring, initial_key, name_key
 from routing.matching.orders import OrderPattern, checked
@@ -87,12 +88,7 @@ class Finder:
             one.identifiers = {fact for fact in one.quoted if sharers[fact] == 1}
             names = (one.record.first, one.record.last, self.counts.known_first)
             one.likeness, one.other_handle = likeness(shown, *names), is_anothers_handle(shown, *names)
-        conflict = frozenset(
-            one.record.key
-            for one in everybody
-            for other in everybody
-            if one is not other and points and in_conflict(one.record, other.record, points)
-        )
+        conflict = _in_conflict(everybody, points) if points else frozenset()
         kept = [one for one in persons if one.record.key not in refused]
         bearers = {hash_: len(some) for (kind, hash_), some in blocks.found.items() if kind == "name"}
         bearers |= {hash_: self.block_limit + 1 for kind, hash_ in blocks.capped if kind == "name"}
@@ -126,6 +122,15 @@ class Finder:
 
     def _key(self, kind: str, value: str) -> Key:
         return kind, self.ring.key(kind, value)
+
+
+def _in_conflict(suspects: Sequence[Suspect], points: Mapping[int, set[Identifier]]) -> frozenset[int]:
+    """The records that may be one person with another of them; only namesakes may."""
+    by_name: dict[object, list[Record]] = {}
+    for one in suspects:
+        by_name.setdefault((one.record.first, one.record.last), []).append(one.record)
+    pairs = (pair for namesakes in by_name.values() for pair in combinations(namesakes, 2))
+    return frozenset(record.key for pair in pairs if in_conflict(*pair, points) for record in pair)
 
 
 def _most_quoted(suspect: Suspect) -> int:

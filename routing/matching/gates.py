@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from routing.matching.confusables import unmask
@@ -50,13 +50,14 @@ def is_disguised(name: str) -> bool:
     return unmask(name).disguised
 
 
-def imitates(name: str, first: Sequence[str], last: Sequence[str]) -> bool:
-    """Whether a shown name is a customer's only to the eye: "C1aire Martin"."""
+def imitates(name: str, customers: Iterable[tuple[Sequence[str], Sequence[str]]]) -> bool:
+    """Whether a shown name is one of these customers' (first and last names) only to the eye: "C1aire Martin"."""
     seen = unmask(name)
-    wanted = {*first, *last}
-    if not seen.changed or not wanted or wanted <= set(name_words(name)):
+    if not seen.changed:
         return False
-    return wanted <= set(name_words(seen.text))
+    plain, unmasked = set(name_words(name)), set(name_words(seen.text))
+    wanted = ({*first, *last} for first, last in customers)
+    return any(one and one <= unmasked and not one <= plain for one in wanted)
 
 
 def on_behalf(text: str) -> bool:

@@ -8,6 +8,7 @@ Weights rank and warn; they never make a grade.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy.orm import Session
 
@@ -86,17 +87,17 @@ class Matcher:
         """All facts of all suspects; the likeliest first."""
         if not found.suspects:
             return []
-        scorer, said = self._scorer, fold(" ".join(speaker.texts))
+        scorer, said, told = self._scorer, fold(" ".join(speaker.texts)), fold(speaker.location or "")
+        bearers = cache(lambda words: found.bearers.get(self._ring.key("name", name_key(words)), 0))
         dealings = self._lookup.dealings([one.record for one in found.suspects], speaker.posted_at)
         for suspect in found.suspects:
             record = suspect.record
-            own = self._ring.key("name", name_key(record.first + record.last))
             suspect.dealings = dealings[record.key]
             scorer.account(suspect)
             scorer.identifiers(suspect, found.sharers)
-            scorer.name(suspect, found.bearers.get(own, 0), speaker.name or "")
+            scorer.name(suspect, bearers(record.first + record.last), speaker.name or "")
             scorer.mailbox(suspect, speaker.handle or "")
-            scorer.city(suspect, speaker, said)
+            scorer.city(suspect, told, said, speaker.location or "")
             scorer.dealings(suspect, speaker.moment)
             scorer.language(suspect, speaker.language)
         scorer.others_identifiers(found.suspects)
@@ -108,8 +109,9 @@ class Matcher:
     ) -> tuple[str, ...]:
         owned = chosen is not None and chosen.owner is not None
         raised = []
-        if any(gates.is_disguised(text) for text in (speaker.name, speaker.handle) if text) or any(
-            gates.imitates(speaker.name or "", one.record.first, one.record.last) for one in ranked
+        names = ((one.record.first, one.record.last) for one in ranked)
+        if any(gates.is_disguised(text) for text in (speaker.name, speaker.handle) if text) or gates.imitates(
+            speaker.name or "", names
         ):
             raised.append("homoglyph")
         if any(gates.on_behalf(text) for text in speaker.texts):
@@ -149,7 +151,7 @@ class Matcher:
         hashes = [(kind, self._ring.key(kind, value)) for kind, value in sorted(speaker.identifiers)]
         if quotes.quoted_by_others(self._session, self._brand.id, hashes, speaker.author_key):
             raised.append("quoted_by_several")
-        if quotes.count_quoted(self._session, self._brand.id, speaker.author_key) > self._rules.probe_limit:
+        if quotes.count_quoted(self._session, speaker.author_key) > self._rules.probe_limit:
             raised.append("probing")
         return raised
 

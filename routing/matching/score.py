@@ -15,7 +15,6 @@ from routing.matching.handles import residue
 from routing.matching.likeness import Likeness
 from routing.matching.lookup import Record
 from routing.matching.normal import fold
-from routing.matching.speaker import Speaker
 from routing.matching.suspects import Suspect, pattern
 from routing.matching.weights import Weights
 
@@ -98,19 +97,18 @@ class Scorer:
             bits = min(PLAIN_HANDLE + (2.6 if digits else 4.0) * len(left), MOST_HANDLE)
         suspect.add("mailbox", bits, handle)
 
-    def city(self, suspect: Suspect, speaker: Speaker, said: str) -> None:
+    def city(self, suspect: Suspect, told: str, said: str, location: str) -> None:
         """His town or postcode, in what the account tells of its place or in what was written; else another place.
 
-        `said` is all that was written, folded.
+        `told` is the `location` of the account, folded; `said` all that was written, folded.
         """
         places = [fold(place) for place in (suspect.record.city, suspect.record.postal_code) if place]
-        told = fold(speaker.location or "")
         weights = self.weights
         if any(_names(place, told) or _names(place, said) for place in places):
             suspect.add("city", math.log2(weights.m_city / weights.u_city), suspect.record.city or "")
         elif told and places:
             against = math.log2((1 - weights.m_city) / (1 - weights.u_city))
-            suspect.add("other_city", against, speaker.location or "")
+            suspect.add("other_city", against, location)
 
     def dealings(self, suspect: Suspect, moment: str | None) -> None:
         """An order or a contact of the kind complained about, lately; that there is none speaks against him."""
