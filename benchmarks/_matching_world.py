@@ -55,7 +55,7 @@ EXPLAINED = {
     "guesser": "quotes a random number with a valid check",
     "prober": f"one account that quotes {PROBED} numbers",
     "relative_said": "writes for somebody and says so",
-    "relative_silent": "writes for somebody of his family and does not say so",
+    "relative_silent": "writes for somebody of his family and does not say so; with the very same name, not told apart",
     "impostor": "bears a customer's name and town",
     "impostor_look_alike": "the same, in letters that look alike, half of them with his order number",
     "recycled": "another account with a handle that a customer once declared",
@@ -247,7 +247,8 @@ class World:
         said = self._said_by(role, record, number, language)
         text = self._words.complaint(language, self._random.choice(KINDS), *said)
         reply = f"t{self._random.randrange(10**6)}" if role == "helper" else None
-        return self._heard(poster, text, Truth(role, told_apart=role != "label_as" or not number), reply)
+        is_alike = bool(number) and role in ("label_as", "relative_silent") and name == record.customer.name
+        return self._heard(poster, text, Truth(role, told_apart=not is_alike), reply)
 
     def _shown_by(self, role: str, record: Record, own: str, given: str) -> tuple[str, str | None]:
         """Display name and place: one's own, a relative's with the family name, or the customer's."""

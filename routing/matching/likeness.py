@@ -109,7 +109,10 @@ def _one(reading: NameHypothesis, first: Words, family: Words) -> Likeness:
     """One reading; `family` has no particles."""
     same_first, same_last = reading.first == first, without_particles(reading.last) == family
     if reading.kind == "nickname":
-        return Likeness.NICKNAME if same_first and same_last else Likeness.FIRST if same_first else Likeness.NONE
+        if same_first and same_last:
+            return Likeness.NICKNAME
+        his = not reading.last or _is_short_for(reading.last, family)  # Manon Roudizac is no Marie Drolonel
+        return Likeness.FIRST if same_first and his else Likeness.NONE
     if same_first and same_last:
         return Likeness.FULL
     if same_first and len(family) > 1 and reading.last and _begins(reading.last, family):  # murielle_jb

@@ -61,6 +61,22 @@ def test_a_part_of_a_double_first_name_is_not_his() -> None:
     assert likeness(shown, ("jean", "pierre"), ("petit",), known_first) is Likeness.OTHER
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Manon Roudizac", Likeness.OTHER),  # Manon is a name of its own, and short for Marie
+        ("Manon Drolonel", Likeness.FULL),
+        ("Manon D.", Likeness.FULL),
+        ("Manon", Likeness.FULL),
+    ],
+)
+def test_a_short_name_beside_another_last_name_is_somebody_elses(name: str, expected: Likeness) -> None:
+    shown = read_name(
+        name, None, ("Commande perdue. Marie Drolonel, Guéret.",), lambda word: word in ("marie", "manon")
+    )
+    assert likeness(shown, ("marie",), ("drolonel",), known_first) is expected
+
+
 def test_a_record_without_a_last_name_is_like_nobody() -> None:
     shown = read_name("Claire", None, (), known_first)
     assert likeness(shown, ("claire",), (), known_first) is Likeness.NONE
