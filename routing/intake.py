@@ -8,7 +8,7 @@ transaction, under the brand's lock.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import exists, select, update
@@ -57,7 +57,7 @@ class IntakeRules:
     matching: MatchRules
     certificate: CertificateRules
     deadlines: Deadlines
-    joining: JoinRules = JoinRules()
+    joining: JoinRules = field(default_factory=JoinRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class _Intake:
         return None if post.author_id is None else self._authors[post.author_id]
 
     def _speaker(self, group: Sequence[Read], author: AuthorRow | None, pinned: Mapping[int, int]) -> Routed:
-        """All that one author said in one thread. What a person put somewhere stays there, and draws new words along."""
+        """All that one author said in one thread. What a person put somewhere stays, and draws new words along."""
         said = [found for found in group if not found[0].is_repost]
         rest = [found for found in group if found[0].id not in pinned]
         kept: dict[int, list[Read]] = {}
@@ -355,9 +355,7 @@ class _Intake:
             reviews=int(changed and match.action == Action.REVIEW),
         )
 
-    def _match(
-        self, own: Sequence[Read], said: Sequence[Read], lead: PostRow, author: AuthorRow | None
-    ) -> MatchRow:
+    def _match(self, own: Sequence[Read], said: Sequence[Read], lead: PostRow, author: AuthorRow | None) -> MatchRow:
         """The match of the lead post, drawn from all that its author said here. What a person decided holds."""
         ids = {post.id for post, _ in own}
         for post, _ in said:
@@ -418,7 +416,7 @@ class _Intake:
         return not told and case.customer_key is not None and cases.contact_engaged(self._session, case.id)
 
     def _is_his_alone(self, case: CaseRow, lead: PostRow) -> bool:
-        """Whether no other account, and no other thread, complains in this case too, but for what a person put there."""
+        """Whether no other account or thread complains in this case too, but for what a person put there."""
         another = PostRow.author_id != lead.author_id if lead.author_id is not None else PostRow.id != lead.id
         elsewhere = (PostRow.network != lead.network) | (PostRow.thread != lead.thread)
         others = (
@@ -650,8 +648,10 @@ class _Intake:
 
 def _pinned(session: Session, post_ids: Sequence[int]) -> dict[int, int]:
     """post id → the case that a person put it into."""
-    query = select(CasePostRow.post_id, CasePostRow.case_id).where(CasePostRow.post_id.in_(post_ids), CasePostRow.pinned)
-    return {post_id: case_id for post_id, case_id in session.execute(query)}
+    query = select(CasePostRow.post_id, CasePostRow.case_id).where(
+        CasePostRow.post_id.in_(post_ids), CasePostRow.pinned
+    )
+    return {place.post_id: place.case_id for place in session.execute(query)}
 
 
 def author_subject(post: PostRow) -> str:

@@ -72,7 +72,9 @@ def plan(strands: Iterable[Strand], rules: JoinRules) -> list[Matter]:
         else:
             matters.append([strand])
     owners = _owners(matters)
-    return [_with_case(matter, [case for case, owner in owners.items() if owner == i]) for i, matter in enumerate(matters)]
+    return [
+        _with_case(matter, [case for case, owner in owners.items() if owner == i]) for i, matter in enumerate(matters)
+    ]
 
 
 def matter_of(strands: Iterable[Strand], post: int, rules: JoinRules) -> Matter | None:
@@ -216,7 +218,9 @@ def quoted_orders(readings: Iterable[ReadingRow]) -> frozenset[str]:
     return frozenset(entity["value"] for entity in entities if entity["kind"] == "order")
 
 
-def _said_with(session: Session, brand_id: str, leads: Sequence[PostRow]) -> dict[Key, list[tuple[PostRow, ReadingRow]]]:
+def _said_with(
+    session: Session, brand_id: str, leads: Sequence[PostRow]
+) -> dict[Key, list[tuple[PostRow, ReadingRow]]]:
     """All that the authors of these posts said in the same threads."""
     keys = sorted({(post.network, post.thread, post.author_id) for post in leads if post.author_id is not None})
     if not keys:

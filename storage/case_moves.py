@@ -1,8 +1,9 @@
 """Cases that people put together or take apart, and taking either back.
 
-A post that a person put where it is stays there (`case_posts.pinned`), and two cases that both hold such posts are never
-joined by the program: so nothing is merged again that somebody undid. All of it runs in the caller's transaction, under
-the brand's lock. Nothing that was sent is sent again: a case whose posts were written about meanwhile waits for a person.
+A post that a person put where it is stays there (`case_posts.pinned`), and two cases that both hold such posts are
+never joined by the program: so nothing is merged again that somebody undid. All of it runs in the caller's
+transaction, under the brand's lock. Nothing that was sent is sent again: a case whose posts were written about
+meanwhile waits for a person.
 """
 
 from collections.abc import Collection, Iterable, Mapping
