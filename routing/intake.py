@@ -493,9 +493,9 @@ class _Intake:
         )
         told = [*self._session.scalars(query), match]
         voice = next((one for one in told if one.action == Action.LINK and one.customer_key is not None), told[0])
-        complaints = cases.complaints_of(self._session, case.id)
-        if complaints:
-            lead = complaints[0][0]
+        posts = [post for post, _ in cases.complaints_of(self._session, case.id)]
+        at_home = [post for post in posts if (post.network, post.thread) == (case.network, case.thread)]
+        for lead in (at_home or posts)[:1]:
             subject = f"customer:{voice.customer_key}" if voice.customer_key else author_subject(lead)
             self._speak_first(case, subject, lead, voice)
             self._note_customer(case)

@@ -109,6 +109,16 @@ def moves_of(session: Session, case_id: int) -> list[CaseMoveRow]:
     return list(session.scalars(select(CaseMoveRow).where(here).order_by(CaseMoveRow.id.desc())))
 
 
+def with_merged(session: Session, case_ids: Iterable[int]) -> list[int]:
+    """These cases with all that went up in them, on whatever way: their notes and events lie where they were."""
+    found = found_now = set(case_ids)
+    while found_now:
+        below = select(CaseRow.id).where(CaseRow.merged_into.in_(found_now))
+        found_now = set(session.scalars(below)) - found
+        found = found | found_now
+    return sorted(found)
+
+
 def kept_apart(session: Session, case_id: int) -> set[int]:
     """The cases that a person said are not this one: not to be proposed again."""
     undone_merge = (CaseMoveRow.kind == "merge") & CaseMoveRow.undone_at.is_not(None)
@@ -151,16 +161,18 @@ def _undo_merge(
         CaseMoveRow.target == target.id, CaseMoveRow.id > move.id, CaseMoveRow.undone_at.is_(None)
     )
     alone = session.scalar(later.limit(1)) is None
-    source.merged_into = None
-    _restore(source, move.before["source"])
-    source.state_since = now if source.state_since is None else source.state_since
-    source.subject = cases.free_subject(session, source, source.subject, source.network, source.thread)
-    session.execute(update(CasePostRow).where(CasePostRow.post_id.in_(back)).values(case_id=source.id))
-    session.flush()
     if alone:
         _restore(target, move.before["target"], unless_changed=move.before["after"])
-        if target.contact_state in NOT_YET and cases.contact_engaged(session, target.id):
-            target.contact_state, target.contact_at = "planned", None
+    _give_up_thread(session, target, move.before)
+    was = move.before["source"]
+    subject = cases.free_subject(session, source, was["subject"], was["network"], was["thread"])
+    _restore(source, {**was, "subject": subject})
+    source.merged_into = None
+    session.flush()
+    session.execute(update(CasePostRow).where(CasePostRow.post_id.in_(back)).values(case_id=source.id))
+    session.flush()
+    if alone and target.contact_state in NOT_YET and cases.contact_engaged(session, target.id):
+        target.contact_state, target.contact_at = "planned", None
     _contact_again(session, source, target, move.at)
     source.revision, target.revision = source.revision + 1, target.revision + 1
     session.flush()
@@ -192,6 +204,18 @@ def _undo_split(
     told = {"move": move.id, "why": "a split was undone"}
     cases.add_event(session, apart, "merged", now, actor, into=source.id, **told)
     cases.say(session, cases.add_event(session, source, "absorbed", now, actor, merged=apart.id, **told), words)
+
+
+def _give_up_thread(session: Session, target: CaseRow, before: Mapping[str, Any]) -> None:
+    """A case that took over the thread of the one that went up in it stands in its own again."""
+    was, source = before["target"], before["source"]
+    if (target.network, target.thread) == (source["network"], source["thread"]) != (was["network"], was["thread"]):
+        target.network, target.thread, target.author_id = was["network"], was["thread"], was["author_id"]
+        subject = was["subject"] if target.customer_key is None else f"customer:{target.customer_key}"
+        if target.customer_key is None and was["customer_key"] is not None:
+            subject = target.subject
+        target.subject = cases.free_subject(session, target, subject, target.network, target.thread)
+    session.flush()
 
 
 def _restore(case: CaseRow, was: Mapping[str, Any], unless_changed: Mapping[str, Any] | None = None) -> None:

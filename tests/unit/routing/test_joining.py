@@ -58,9 +58,7 @@ class TestWhatIsOneMatter:
 
 
 class TestSettled:
-    @pytest.mark.parametrize(
-        ("rule", "together"), [("continue", [[1, 2]]), ("reopen", [[1, 2]]), ("new", [[1], [2]])]
-    )
+    @pytest.mark.parametrize(("rule", "together"), [("continue", [[1, 2]]), ("reopen", [[1, 2]]), ("new", [[1], [2]])])
     def test_the_rule_says_whether_a_settled_case_takes_a_new_complaint(self, rule: Any, together: Any) -> None:
         settled = strand(1, case=7, settled_at=NOW + DAY)
         assert groups(settled, strand(2, 3), rules=JoinRules(rule, 30 * DAY)) == together
