@@ -416,7 +416,7 @@ class _Intake:
         return not told and case.customer_key is not None and cases.contact_engaged(self._session, case.id)
 
     def _is_his_alone(self, case: CaseRow, lead: PostRow) -> bool:
-        """Whether no other account or thread complains in this case too, but for what a person put there."""
+        """Whether no other account or thread complains in this case too; one that it shares, it leaves alone."""
         another = PostRow.author_id != lead.author_id if lead.author_id is not None else PostRow.id != lead.id
         elsewhere = (PostRow.network != lead.network) | (PostRow.thread != lead.thread)
         others = (
@@ -424,7 +424,6 @@ class _Intake:
             .join(PostRow, PostRow.id == CasePostRow.post_id)
             .where(CasePostRow.case_id == case.id, CasePostRow.role == "complaint", PostRow.deleted_at.is_(None))
             .where(another | elsewhere | (PostRow.author_id.is_(None) & (PostRow.id != lead.id)))
-            .where(CasePostRow.pinned.is_(False))
         )
         return self._session.scalar(others.limit(1)) is None
 

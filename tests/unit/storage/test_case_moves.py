@@ -1,21 +1,25 @@
 """What people put together or take apart: it holds, it can be undone, and nothing that was sent is sent again."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from domain.case import CaseState
+from domain.case import OPEN_STATES, CaseState
 from routing.intake import reopen_matches
 from storage import case_moves, cases, messages
 from storage.case_moves import CannotMove
+from storage.database import Database
 from storage.people import erase_customer, everything_of
 from storage.posts import store_events
-from storage.tables import CaseEventRow, CaseMoveRow, CasePostRow, CaseRow, MessageRow, NoteRow, PostRow
+from storage.tables import CaseEventRow, CaseMoveRow, CasePostRow, CaseRow, MessageRow, NoteRow, PostRow, ReadingRow
 from tests.unit.routing.test_intake import know, links, living, partition, route, says, take_in, together
-from tests.unit.samples import BRAND, NOW, gone
+from tests.unit.samples import BRAND, NOW, gone, undone
 
 ANNA = "anna@example.org"
 LATER = NOW + timedelta(hours=1)
@@ -334,3 +338,110 @@ class TestErasure:
         assert session.scalars(select(NoteRow)).all() == []
         undo(session, move)
         assert {row.customer_key for row in session.scalars(select(CaseRow))} == {None}
+
+
+# --- any sequence ---------------------------------------------------------------------------------
+
+Step = tuple[str, int, int]
+KINDS = ["post", "post", "post", "merge", "merge", "split", "undo", "resolve", "write"]
+steps = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=14)
+
+
+class Sequence:
+    """A customer with two accounts and two strangers, in four threads; what they say and what an agent does."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.said = session, 0
+        know(session)
+
+    def take(self, step: Step) -> None:
+        kind, first, second = step
+        getattr(self, kind)(first, second)
+        self.session.flush()
+
+    def post(self, who: int, thread: int) -> None:
+        self.said += 1
+        name = ("claire", "claire2", "a1", "a2")[who % 4]
+        intent = ("delivery", "delivery", "billing")[thread % 3]
+        told = says(f"p{self.said}", name, t=f"t{thread % 4}", at=self.said, intent=intent, unhappy=thread != 9)
+        take_in(self.session, told)
+
+    def merge(self, first: int, second: int) -> None:
+        found = living(self.session)
+        if len(found) > 1:
+            source, target = found[first % len(found)], found[second % len(found)]
+            if source.id != target.id:
+                before = told(self.session)
+                move = case_moves.put_together(self.session, source, target, ANNA, NOW)
+                engaged = contacted(self.session)
+                with self.session.begin_nested() as tried:
+                    case_moves.undo(self.session, move, ANNA, LATER)
+                    assert without_contact(told(self.session)) == without_contact(before)
+                    assert contacted(self.session) == engaged
+                    tried.rollback()
+                self.session.expire_all()
+        route(self.session)
+
+    def split(self, first: int, second: int) -> None:
+        found = living(self.session)
+        posts = list(self.session.scalars(select(PostRow.id).order_by(PostRow.id)))
+        if found:
+            with suppress(CannotMove):
+                case_moves.split_off(
+                    self.session, found[first % len(found)], posts[second % len(posts) :: 2], ANNA, NOW
+                )
+        route(self.session)
+
+    def undo(self, first: int, _second: int) -> None:
+        moves = list(self.session.scalars(select(CaseMoveRow).order_by(CaseMoveRow.id.desc())))
+        if moves:
+            with suppress(CannotMove):
+                case_moves.undo(self.session, moves[first % len(moves)], ANNA, LATER)
+        route(self.session)
+
+    def resolve(self, first: int, _second: int) -> None:
+        found = [row for row in living(self.session) if row.state in OPEN_STATES]
+        if found:
+            cases.step(self.session, found[first % len(found)], CaseState.RESOLVED, NOW, ANNA)
+
+    def write(self, first: int, _second: int) -> None:
+        found = [row for row in living(self.session) if row.state in OPEN_STATES]
+        if found and not cases.contact_engaged(self.session, found[first % len(found)].id):
+            row = found[first % len(found)]
+            if messages.find(self.session, BRAND.id, f"{row.id}:service:first_answer") is None:
+                write_to(self.session, row, "handed_over")
+
+
+def without_contact(found: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    return {name: (values[0], *values[3:]) for name, values in found.items()}
+
+
+def contacted(session: Session) -> list[tuple[str, str]]:
+    return sorted((row.key, row.state) for row in session.scalars(select(MessageRow)))
+
+
+def history(session: Session) -> list[tuple[Any, ...]]:
+    query = select(CaseEventRow).order_by(CaseEventRow.id)
+    return [(row.id, row.case_id, row.at, row.actor, row.kind, str(row.detail)) for row in session.scalars(query)]
+
+
+@given(taken=steps)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_people_do_no_post_is_lost_and_no_history_is_rewritten(
+    shared_database: Database, taken: list[Step]
+) -> None:
+    with undone(shared_database) as session:
+        world, before = Sequence(session), history(session)
+        for step in taken:
+            world.take(step)
+            after = history(session)
+            assert after[: len(before)] == before
+            before = after
+            placed = told(session)
+            complaints = select(PostRow.native_id).join(ReadingRow, ReadingRow.post_id == PostRow.id)
+            assert set(session.scalars(complaints.where(ReadingRow.unhappy))) <= set(placed)
+            partition(session)  # none lies in a case that was merged
+            settled = [(row.id, row.revision, row.subject) for row in living(session)]
+            session.execute(update(PostRow).where(PostRow.stage == "routed").values(stage="read"))
+            route(session)
+            assert [(row.id, row.revision, row.subject) for row in living(session)] == settled, "routing again"
