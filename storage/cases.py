@@ -197,9 +197,12 @@ def snapshot(case: CaseRow) -> dict[str, Any]:
 
 
 def free_subject(session: Session, case: CaseRow, subject: str, network: str, thread: str) -> str:
-    """The subject under which a case can stand in a thread: its own, where a person keeps two of one subject apart."""
+    """The subject under which a case can stand in a thread: one of its own, where people keep two of one subject apart."""
+    own = f"{subject}:{case.id}"
+    if (case.subject, case.network, case.thread) == (own, network, thread):
+        return own
     taken = select(CaseRow.id).filter_by(brand_id=case.brand_id, subject=subject, network=network, thread=thread)
-    return subject if session.scalar(taken.where(CaseRow.id != (case.id or 0))) is None else f"{subject}:{case.id}"
+    return subject if session.scalar(taken.where(CaseRow.id != (case.id or 0))) is None else own
 
 
 def contact_engaged(session: Session, case_id: int) -> bool:
