@@ -21,6 +21,7 @@ from listeners.base import ListenerSettings, find_listeners
 from listeners.crm.settings import CustomerSourceSettings
 from models.hub.spec import HYPOTHESIS, MAX_TOKENS, HeadModel, Source, TopicModel
 from routing.channels.base import ChannelTable, find_channels
+from routing.joining import SeenAgain
 from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
@@ -308,7 +309,14 @@ class CustomersSettings(Section):
 
 
 class CasesSettings(Section):
-    """Hours until the first answer and until the resolution, by severity."""
+    """Hours until the first answer and until the resolution, by severity; what becomes of a complaint seen again.
+
+    `seen_again`: whether a settled case that a known customer speaks of again goes on settled, is opened again, or is
+    left for a new one.
+    """
+
+    seen_again: SeenAgain = "reopen"
+    seen_again_days: float = Field(30.0, ge=0, le=3660)
 
     first_answer_high_hours: Hours = 4
     first_answer_normal_hours: Hours = 24

@@ -35,6 +35,7 @@ from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
 from routing.contact import ContactRules, recheck
 from routing.intake import IntakeRules
+from routing.joining import JoinRules
 from routing.matching.certificate import CertificateRules
 from routing.matching.learning import LearningRules
 from routing.matching.matcher import MatchRules
@@ -177,7 +178,13 @@ class App:
             matching=self.match_rules(),
             certificate=self.certificate_rules(),
             deadlines=self._deadlines(),
+            joining=self.join_rules(),
         )
+
+    def join_rules(self) -> JoinRules:
+        """What decides whether two complaints of one customer are one."""
+        cases = self.settings.cases
+        return JoinRules(cases.seen_again, timedelta(days=cases.seen_again_days))
 
     def match_rules(self) -> MatchRules:
         """What decides the gates of matching."""

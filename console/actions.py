@@ -26,7 +26,7 @@ class Conflict(Exception):
 
 def assign(session: Session, case_id: int, revision: int, actor: str, now: datetime) -> None:
     """Take a case over; a new one is open from then on."""
-    case = _locked(session, case_id, revision)
+    case = locked(session, case_id, revision)
     if case.assignee == actor:
         return
     cases.add_event(session, case, "assigned", now, actor, to=actor, before=case.assignee)
@@ -37,12 +37,23 @@ def assign(session: Session, case_id: int, revision: int, actor: str, now: datet
     _audit(session, case, "case.assign", actor, now)
 
 
-def move(session: Session, case_id: int, revision: int, state: CaseState, actor: str, now: datetime) -> None:
-    """Resolve or reopen a case, as far as its life allows."""
-    case = _locked(session, case_id, revision)
+def move(
+    session: Session,
+    case_id: int,
+    revision: int,
+    state: CaseState,
+    actor: str,
+    now: datetime,
+    words: str = "",
+    until: datetime | None = None,
+) -> None:
+    """Any step that a case's life allows; opening it again wants a reason in words, a sleep its end."""
+    case = locked(session, case_id, revision)
     if not may_step(CaseState(case.state), state):
         raise PageError(409, "error.not_allowed")
-    cases.step(session, case, state, now, actor)
+    if state is CaseState.REOPENED and not words:
+        raise PageError(422, "moves.why_needed")
+    cases.step(session, case, state, now, actor, words=words, until=until)
     _audit(session, case, f"case.{state}", actor, now)
 
 
@@ -162,7 +173,8 @@ def shown_customer(session: Session, match: MatchRow, customer_id: str) -> Custo
     return customer
 
 
-def _locked(session: Session, case_id: int, revision: int) -> CaseRow:
+def locked(session: Session, case_id: int, revision: int) -> CaseRow:
+    """The case, held until the end of the transaction; Conflict if it is no longer as the page showed it."""
     case = session.get_one(CaseRow, case_id, with_for_update=True, populate_existing=True)
     if case.revision != revision:
         raise Conflict

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from console import actions
+from console.choices import choices
 from console.labels import head_labels
 from console.timeline import timeline
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, web_of
@@ -22,12 +23,13 @@ Seen = Annotated[int, Form(ge=0, le=BIGGEST_ID)]
 
 @router.get("/cases/{case_id}")
 def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
-    web, here = web_of(request), _at_case(request, looking, case_id)
+    web, here = web_of(request), at_case(request, looking, case_id)
     with web.database.read() as session:
         found = dossier(session, here.brand_id, case_id)
         if found is None:
             raise PageError(404)
         refused = _refused(session, found)
+        offered = choices(web, session, found)
         corrected = in_force(session, [post.post.id for post in found.posts])
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
@@ -45,6 +47,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         last_event=max((event.id for event in found.events), default=0),
         may_resolve=may_step(CaseState(found.case.state), CaseState.RESOLVED),
         may_reopen=may_step(CaseState(found.case.state), CaseState.REOPENED),
+        offered=offered,
         note_max=actions.NOTE_MAX,
     )
 
@@ -60,11 +63,6 @@ def assign(request: Request, acting: Acting, case_id: int, revision: Seen, last_
 @router.post("/cases/{case_id}/resolve")
 def resolve(request: Request, acting: Acting, case_id: int, revision: Seen, last_event: Seen = 0) -> Response:
     return _move(request, acting, case_id, revision, last_event, CaseState.RESOLVED)
-
-
-@router.post("/cases/{case_id}/reopen")
-def reopen(request: Request, acting: Acting, case_id: int, revision: Seen, last_event: Seen = 0) -> Response:
-    return _move(request, acting, case_id, revision, last_event, CaseState.REOPENED)
 
 
 @router.post("/cases/{case_id}/note")
@@ -96,7 +94,7 @@ def _do(
     last_event: int = 0,
 ) -> Response:
     """Act in one transaction and show the case again, or show what somebody else changed meanwhile."""
-    who = _at_case(request, acting, case_id)
+    who = at_case(request, acting, case_id)
     agent(who, who.brand_id)
     try:
         with web_of(request).database.begin() as session:
@@ -113,7 +111,8 @@ def conflict(request: Request, who: Viewer, case_id: int, last_event: int, **val
     return page(request, who, "conflict.html", 409, case_id=case_id, changes=changes, **values)
 
 
-def _at_case(request: Request, looking: Viewer, case_id: int) -> Viewer:
+def at_case(request: Request, looking: Viewer, case_id: int) -> Viewer:
+    """The person at the brand of a case; 404 without a right there."""
     if not 0 < case_id <= BIGGEST_ID:
         raise PageError(404)
     with web_of(request).database.read() as session:

@@ -71,7 +71,7 @@ def _events(dossier: Dossier) -> Iterator[Entry]:
                 event.at, "decision", _told(event), dossier.case.contact_decision if event is decided[-1] else None
             )
         elif event.kind not in TOLD_BY_MESSAGE:
-            yield Entry(event.at, "event", event)
+            yield Entry(event.at, "event", event, dossier.notes.get(event.id))
     if not decided and dossier.case.contact_decision:
         yield Entry(dossier.case.last_post_at, "decision", dossier.case.contact_decision, dossier.case.contact_decision)
 

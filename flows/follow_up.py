@@ -5,6 +5,7 @@ from prefect import flow, task
 from flows.base import PATIENT, Outcome, current_app
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
+from routing.seen_again import note_contacts
 from storage.claims import release_dead
 
 
@@ -29,9 +30,10 @@ def recover() -> Outcome:
 
 @task(name="tidy", **PATIENT.options())
 def tidy(brand_id: str) -> Outcome:
-    """Close what was withdrawn, wake what slept."""
+    """Close what was withdrawn, wake what slept, note what customers told us of an open case elsewhere."""
     app = current_app()
     with app.database.begin() as session:
         closed = end_deleted(session, brand_id, app.now())
         woken = wake_snoozed(session, brand_id, app.now())
-    return Outcome(took=closed + woken, made={"closed": closed, "woken": woken})
+        told = note_contacts(session, brand_id, app.now())
+    return Outcome(took=closed + woken + told, made={"closed": closed, "woken": woken, "told again": told})

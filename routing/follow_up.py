@@ -38,5 +38,4 @@ def wake_snoozed(session: Session, brand_id: str, now: datetime) -> int:
     found = session.scalars(asleep.order_by(CaseRow.id)).all()
     for case in found:
         cases.step(session, case, CaseState.OPEN, now, why="snoozed until now")
-        case.snoozed_until = None
     return len(found)

@@ -2,11 +2,13 @@
 
 The outcome is a function of all that is stored, not of the order in which it came: a whole thread is
 looked at each time one of its posts is read, edited or answered, and cases are joined where a later
-post shows that two are one. All of it happens in the caller's transaction, under the brand's lock.
+post shows that two are one; what a customer said in several threads is put together at the end of each
+batch (`routing/joining.py`). What people put together or apart stays. All of it happens in the caller's
+transaction, under the brand's lock.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import exists, select, update
@@ -19,6 +21,7 @@ from domain.evidence import Action, Grade
 from domain.reading import Intent
 from routing.about import settle_about
 from routing.crm import keyring
+from routing.joining import JoinRules, Matter, Strand, matter_of, plan, settled_at, strands_of
 from routing.linking import decided, forgotten, linking
 from routing.matching.certificate import CertificateRules
 from routing.matching.matcher import Matcher, MatchRules
@@ -54,6 +57,7 @@ class IntakeRules:
     matching: MatchRules
     certificate: CertificateRules
     deadlines: Deadlines
+    joining: JoinRules = field(default_factory=JoinRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def route_batch(session: Session, brand: Brand, rules: IntakeRules, limit: int, 
     done = Routed()
     for (network, _), read in sorted(threads.items(), key=_age):
         done += intake.thread(network, read)
+    intake.put_together()
     ids = [post.id for post in posts if post.id not in intake.again]
     routed = update(PostRow).where(PostRow.id.in_(ids), PostRow.stage == "read")
     session.execute(routed.values(stage="routed", crm_version=crm_version))
@@ -136,6 +141,7 @@ class _Intake:
         self._ring = keyring(session)
         self._authors: dict[int, AuthorRow] = {}
         self.again: set[int] = set()
+        self._customers: set[int] = set()
         self._matcher = Matcher(session, brand, self._ring, rules.matching, now)
         self._linking = linking(session, brand.id, rules.certificate, now)
 
@@ -143,7 +149,7 @@ class _Intake:
         """Fetch all authors at once; they stay at hand as long as the batch."""
         wanted = {post.author_id for post, _ in read if post.author_id is not None}
         found = self._session.scalars(select(AuthorRow).where(AuthorRow.id.in_(wanted)))
-        self._authors = {author.id: author for author in found}
+        self._authors |= {author.id: author for author in found}
 
     def thread(self, network: str, read: Sequence[Read]) -> Routed:
         """Route a whole conversation, one author after the other."""
@@ -154,15 +160,16 @@ class _Intake:
         settle_about(self._session, self._brand.id, read, self._rules.about_brand, ours=page, spoken_to=bool(ours))
         others = [found for found in read if found[0].author_id not in ours]
         answers = answered_messages(self._session, self._brand.id, [post for post, _ in others]) if page else {}
+        pinned = _pinned(self._session, [post.id for post, _ in others])
         groups: dict[str, list[Read]] = {}
         done = Routed()
         for post, reading in others:
-            if post.id in answers:
+            if post.id in answers and post.id not in pinned:
                 done += self._answer(post, authors[post.author_id], answers[post.id])
             else:
                 groups.setdefault(author_subject(post), []).append((post, reading))
         for group in groups.values():
-            done += self._group(group, authors[group[0][0].author_id])
+            done += self._speaker(group, authors[group[0][0].author_id], pinned)
         return done
 
     def _answer(self, post: PostRow, author: AuthorRow | None, message: MessageRow) -> Routed:
@@ -173,14 +180,50 @@ class _Intake:
         return Routed(joined=int(join_reply(self._session, post, author, message, self._now)))
 
     def _author(self, post: PostRow) -> AuthorRow | None:
+        if post.author_id is not None and post.author_id not in self._authors:
+            self._authors[post.author_id] = self._session.get_one(AuthorRow, post.author_id)
         return None if post.author_id is None else self._authors[post.author_id]
 
-    def _group(self, group: Sequence[Read], author: AuthorRow | None) -> Routed:
-        """All that one author said in one thread."""
+    def _speaker(self, group: Sequence[Read], author: AuthorRow | None, pinned: Mapping[int, int]) -> Routed:
+        """All that one author said in one thread. What a person put somewhere stays, and draws new words along."""
+        said = [found for found in group if not found[0].is_repost]
+        rest = [found for found in group if found[0].id not in pinned]
+        kept: dict[int, list[Read]] = {}
+        for found in said:
+            if found[0].id in pinned:
+                kept.setdefault(pinned[found[0].id], []).append(found)
+        done = Routed()
+        if kept and not self._has_home(rest):
+            newest = pinned[[post.id for post, _ in said if post.id in pinned][-1]]
+            kept[newest] = [found for found in said if found in kept[newest] or found in rest]
+            rest = [found for found in rest if found[0].is_repost]
+        if rest:
+            done += self._group(rest, said, author)
+        for case_id, own in kept.items():
+            done += self._kept(self._session.get_one(CaseRow, case_id), own, said, author)
+        return done
+
+    def _has_home(self, rest: Sequence[Read]) -> bool:
+        """Whether any of these posts has led to a case, or belongs to one, without a person's word."""
+        query = select(CasePostRow.id).where(CasePostRow.post_id.in_([post.id for post, _ in rest]))
+        return self._session.scalar(query.where(CasePostRow.role == "complaint").limit(1)) is not None
+
+    def _kept(self, case: CaseRow, own: Sequence[Read], said: Sequence[Read], author: AuthorRow | None) -> Routed:
+        """What a person put into this case, and what its speaker said since."""
+        complaints = [found for found in own if self._is_complaint(*found)]
+        if complaints:
+            return self._case(own, said, complaints, author, case)
+        joined = self._join_posts(case, own, ())
+        if joined:
+            self._seen_again(case, own[-1][0])
+        return Routed(joined=joined)
+
+    def _group(self, group: Sequence[Read], said: Sequence[Read], author: AuthorRow | None) -> Routed:
+        """What the program may put where it belongs; `said` is all that proves who speaks."""
         done = Routed()
         for post, _ in group:
             if post.is_repost:
-                done += self._copy(post, self._original_of_repost(post))
+                done += self._copy(post, self._original_of_repost(post), {post.id})
         own = [(post, reading) for post, reading in group if not post.is_repost]
         complaints = [found for found in own if self._is_complaint(*found)]
         if not complaints:
@@ -189,12 +232,12 @@ class _Intake:
         twins = {post.id: twin for post, _ in complaints if (twin := self._earlier_twin(post, ids)) is not None}
         fresh = [found for found in complaints if found[0].id not in twins]
         if fresh:
-            done += self._case([found for found in own if found[0].id not in twins], fresh, *fresh[0], author)
+            done += self._case([found for found in own if found[0].id not in twins], said, fresh, author)
             own = [found for found in own if found[0].id in twins]
         # Who only copied brings what else he said along.
         first = next(iter(twins.values()), None)
         for post, _ in own:
-            done += self._copy(post, twins.get(post.id, first))
+            done += self._copy(post, twins.get(post.id, first), {brought.id for brought, _ in own})
         return done
 
     def _is_complaint(self, post: PostRow, reading: ReadingRow) -> bool:
@@ -242,40 +285,68 @@ class _Intake:
             if not self._brand.owns(twin.network, handle):
                 yield twin
 
-    def _copy(self, post: PostRow, original: PostRow | None) -> Routed:
-        """A copy joins the case of its original, where that has one; on its own it opens none."""
+    def _copy(self, post: PostRow, original: PostRow | None, brought: Collection[int]) -> Routed:
+        """A copy joins the case of its original, where that has one; on its own it opens none.
+
+        `brought` are the posts that come along with it: a case that holds no others goes up in that of the original.
+        """
         found = None if original is None else cases.case_of_post(self._session, original.id)
         if found is None:
             return Routed()
         own = cases.case_of_post(self._session, post.id)
         self._forget_match(post)
-        joined = cases.add_post(self._session, found[0], post, "copy", self._now)
-        if own is not None and own[0].id != found[0].id and not cases.has_posts(self._session, own[0].id):
-            cases.merge(self._session, own[0], found[0], self._now, "a copy of an earlier post")
-        if joined:
+        is_there = own is not None and own[0].id == found[0].id
+        if own is not None and not is_there:
+            self._note_customer(own[0])
+            if self._holds_only(own[0], brought):
+                self._merge(own[0], found[0], "a copy of an earlier post")
+        cases.add_post(self._session, found[0], post, "copy", self._now)
+        if not is_there:
             self._call_reposts(found[0], [post])
-        return Routed(joined=int(joined))
+        return Routed(joined=int(not is_there))
+
+    def _holds_only(self, case: CaseRow, post_ids: Collection[int]) -> bool:
+        """Whether nothing but these posts lies in a case, and no person put any there."""
+        places = list(self._session.scalars(select(CasePostRow).where(CasePostRow.case_id == case.id)))
+        return all(place.post_id in post_ids and not place.pinned for place in places)
+
+    def _merge(self, source: CaseRow, target: CaseRow, why: str) -> bool:
+        """Join two cases, unless a person looked at both."""
+        if cases.is_pinned(self._session, source.id) and cases.is_pinned(self._session, target.id):
+            return False
+        self._note_customer(source)
+        return cases.merge(self._session, source, target, self._now, why) is not None
+
+    def _note_customer(self, case: CaseRow) -> None:
+        if case.customer_key is not None:
+            self._customers.add(case.customer_key)
 
     def _case(
         self,
         own: Sequence[Read],
+        said: Sequence[Read],
         complaints: Sequence[Read],
-        lead: PostRow,
-        reading: ReadingRow,
         author: AuthorRow | None,
+        kept: CaseRow | None = None,
     ) -> Routed:
+        """Bring what one speaker complains of into its case; `kept` is the one that a person put it into."""
+        lead, reading = complaints[0]
         known = matches.match_of_post(self._session, lead.id)
         before = None if known is None else (known.action, known.customer_key)
-        match = self._match(own, lead, author)
-        case, opened = self._find_or_open(own, complaints, lead, reading, author, match)
+        match = self._match(own, said, lead, author)
+        self._customers |= {key for key in (known and before and before[1], match.customer_key) if key}
+        if kept is None:
+            case, opened = self._find_or_open(own, lead, reading, author, match)
+        else:
+            case, opened = kept, False
         joined = self._join_posts(case, own, complaints)
+        if kept is not None:
+            self._speak(case, match)
         if joined:
             self._call_copies(case, own, complaints)
         if joined and not opened:
-            self._seen_again(case)
-        if not opened and case.state == CaseState.NEW:
-            self._read_as(case, reading)
-        self._weigh(case, complaints, author)
+            self._seen_again(case, lead)
+        self._weigh(case)
         changed = before != (match.action, match.customer_key)
         return Routed(
             opened=int(opened),
@@ -284,22 +355,23 @@ class _Intake:
             reviews=int(changed and match.action == Action.REVIEW),
         )
 
-    def _match(self, own: Sequence[Read], lead: PostRow, author: AuthorRow | None) -> MatchRow:
+    def _match(self, own: Sequence[Read], said: Sequence[Read], lead: PostRow, author: AuthorRow | None) -> MatchRow:
         """The match of the lead post, drawn from all that its author said here. What a person decided holds."""
-        for post, _ in own:
+        ids = {post.id for post, _ in own}
+        for post, _ in said:
             known = matches.match_of_post(self._session, post.id)
             if known is not None and known.decided_by != cases.SYSTEM:
                 return known
-            if post.id != lead.id:
+            if post.id in ids and post.id != lead.id:
                 self._forget_match(post)
         quoted = frozenset(
             (entity["kind"], entity["value"])
-            for _, reading in own
+            for _, reading in said
             for entity in reading.details.get("entities", ())
             if entity["kind"] in IDENTIFIER_KINDS
         )
         moment = next(self._rules.intents[reading.intent].moment for post, reading in own if post.id == lead.id)
-        speaker = speaker_of([post for post, _ in own], lead, author, quoted, moment)
+        speaker = speaker_of([post for post, _ in said], lead, author, quoted, moment)
         decision = self._matcher.match(speaker, self._rules.networks(lead.network))
         return decided(self._session, lead, decision, self._linking, self._now)
 
@@ -308,39 +380,130 @@ class _Intake:
         forgotten(self._session, post, self._now)
 
     def _find_or_open(
-        self,
-        own: Sequence[Read],
-        complaints: Sequence[Read],
-        lead: PostRow,
-        reading: ReadingRow,
-        author: AuthorRow | None,
-        match: MatchRow,
+        self, own: Sequence[Read], lead: PostRow, reading: ReadingRow, author: AuthorRow | None, match: MatchRow
     ) -> tuple[CaseRow, bool]:
         subject = f"customer:{match.customer_key}" if match.customer_key else author_subject(lead)
         target = cases.find_case(self._session, lead.brand_id, subject, lead.network, lead.thread)
         found = (cases.case_of_post(self._session, post.id) for post, _ in own)
-        held = [case for case, place in filter(None, found) if place.role != "copy" and self._is_his_alone(case, lead)]
+        lying = {case.id: case for case, place in filter(None, found) if place.role != "copy"}
+        for case in lying.values():
+            self._note_customer(case)
+        held = [case for case in lying.values() if self._is_his(case, lead, match)]
         if target is None and held:
             target = held[0]
-        if target is not None:
-            self._follow(target, subject, lead, match)
-        for other in {case.id: case for case in held}.values():
-            if target is not None and other.id != target.id:
-                cases.merge(self._session, other, target, self._now, "same person and thread")
-        if target is not None:
-            return target, False
-        return self._open(lead, reading, author, match, subject), True
+        if target is None and match.customer_key:
+            target = self._about_the_same(match.customer_key, lead)
+        if target is None:
+            return self._open(lead, reading, author, match, subject), True
+        if target.customer_key is None or target.customer_key != match.customer_key or target in held:
+            self._follow_alone(target, subject, lead, match)
+        for other in held:
+            if other.id != target.id:
+                self._merge(other, target, "same person and thread")
+        return target, False
+
+    def _about_the_same(self, customer_key: int, lead: PostRow) -> CaseRow | None:
+        """The case that a customer has about the same matter in another thread, if the rules let this post join it."""
+        strands = strands_of(self._session, lead.brand_id, customer_key)
+        matter = matter_of(strands, lead.id, self._rules.joining)
+        return None if matter is None or matter.case is None else self._session.get_one(CaseRow, matter.case)
+
+    def _is_his(self, case: CaseRow, lead: PostRow, match: MatchRow) -> bool:
+        """Whether this speaker in this thread may take the case along: it is his alone, or written about to him."""
+        if self._is_his_alone(case, lead):
+            return True
+        told = match.decided_by != cases.SYSTEM or match.grade == Grade.AUTHENTICATED
+        return not told and case.customer_key is not None and cases.contact_engaged(self._session, case.id)
 
     def _is_his_alone(self, case: CaseRow, lead: PostRow) -> bool:
-        """Whether no other account complains in this case too; one that it shares no longer, it leaves alone."""
+        """Whether no other account or thread complains in this case too; one that it shares, it leaves alone."""
         another = PostRow.author_id != lead.author_id if lead.author_id is not None else PostRow.id != lead.id
+        elsewhere = (PostRow.network != lead.network) | (PostRow.thread != lead.thread)
         others = (
             select(CasePostRow.id)
             .join(PostRow, PostRow.id == CasePostRow.post_id)
             .where(CasePostRow.case_id == case.id, CasePostRow.role == "complaint", PostRow.deleted_at.is_(None))
-            .where(another | (PostRow.author_id.is_(None) & (PostRow.id != lead.id)))
+            .where(another | elsewhere | (PostRow.author_id.is_(None) & (PostRow.id != lead.id)))
         )
         return self._session.scalar(others.limit(1)) is None
+
+    def _follow_alone(self, case: CaseRow, subject: str, lead: PostRow, match: MatchRow) -> None:
+        """Of a case that other threads or accounts share, `put_together` decides who speaks for it."""
+        if case.customer_key is None or self._is_his_alone(case, lead):
+            self._follow(case, subject, lead, match)
+
+    # --- the threads of one customer --------------------------------------------------------------
+
+    def put_together(self) -> None:
+        """What each customer of this batch said in several threads: one matter, one case."""
+        for customer_key in sorted(self._customers):
+            strands = strands_of(self._session, self._brand.id, customer_key)
+            for matter in plan([strand for strand in strands if strand.case is not None], self._rules.joining):
+                self._one_case(matter, customer_key)
+
+    def _one_case(self, matter: Matter, customer_key: int) -> None:
+        lead = self._session.get_one(PostRow, matter.strands[0].post)
+        match = matches.match_of_post(self._session, lead.id)
+        if match is None or match.customer_key != customer_key:
+            return
+        subject = f"customer:{customer_key}"
+        if matter.case is None:
+            case = self._open(lead, self._reading(lead), self._author(lead), match, subject)
+        else:
+            case = self._session.get_one(CaseRow, matter.case)
+        for other in matter.others:
+            self._merge(self._session.get_one(CaseRow, other), case, "same customer and matter")
+        moved = [post for strand in matter.strands for post in self._bring(strand, case)]
+        if len(matter.strands) > 1 or moved or matter.others:
+            self._speak_first(case, subject, lead, match)
+            self._weigh(case)
+
+    def _bring(self, strand: Strand, case: CaseRow) -> list[int]:
+        """Take what was said in a thread out of the case in which it lies, into that of its matter."""
+        query = select(CasePostRow).where(
+            CasePostRow.post_id.in_(strand.posts), CasePostRow.case_id == strand.case, CasePostRow.case_id != case.id
+        )
+        places = list(self._session.scalars(query.where(CasePostRow.pinned.is_(False), CasePostRow.role != "copy")))
+        for place in places:
+            place.case_id = case.id
+        if places:
+            moved = [self._session.get_one(PostRow, place.post_id) for place in places]
+            case.last_post_at = max([case.last_post_at, *(post.created_at for post in moved if post.created_at)])
+            self._session.flush()
+            cases.add_event(self._session, case, "posts_moved", self._now, posts=len(places), left=strand.case)
+            self._call_copies(case, [(post, self._reading(post)) for post in moved], self._complaints_among(moved))
+        return [place.post_id for place in places]
+
+    def _complaints_among(self, posts: Sequence[PostRow]) -> list[Read]:
+        read = [(post, self._reading(post)) for post in posts]
+        return [found for found in read if self._is_complaint(*found)]
+
+    def _reading(self, post: PostRow) -> ReadingRow:
+        return self._session.scalars(select(ReadingRow).filter_by(post_id=post.id, version=post.version)).one()
+
+    def _speak(self, case: CaseRow, match: MatchRow) -> None:
+        """Whose case it is that a person put together: that of the first who is known among its speakers."""
+        query = (
+            select(MatchRow)
+            .join(CasePostRow, CasePostRow.post_id == MatchRow.post_id)
+            .join(PostRow, PostRow.id == MatchRow.post_id)
+            .where(CasePostRow.case_id == case.id, CasePostRow.role != "copy")
+            .order_by(PostRow.created_at, PostRow.network, PostRow.native_id)
+        )
+        told = [*self._session.scalars(query), match]
+        voice = next((one for one in told if one.action == Action.LINK and one.customer_key is not None), told[0])
+        posts = [post for post, _ in cases.complaints_of(self._session, case.id)]
+        at_home = [post for post in posts if (post.network, post.thread) == (case.network, case.thread)]
+        for lead in (at_home or posts)[:1]:
+            subject = f"customer:{voice.customer_key}" if voice.customer_key else author_subject(lead)
+            self._speak_first(case, subject, lead, voice)
+            self._note_customer(case)
+
+    def _speak_first(self, case: CaseRow, subject: str, lead: PostRow, match: MatchRow) -> None:
+        """The first complaint gives a case its thread and its author."""
+        self._follow(case, subject, lead, match)
+        if (case.network, case.thread) == (lead.network, lead.thread):
+            case.author_id = lead.author_id
 
     def _follow(self, case: CaseRow, subject: str, lead: PostRow, match: MatchRow) -> None:
         """Let a case say what is now known of the speaker.
@@ -348,7 +511,9 @@ class _Intake:
         Once he has been written to on what was known before, only a person's word or the customer's own moves it, and
         a person goes on.
         """
-        if (case.subject, case.thread, case.grade) == (subject, lead.thread, match.grade):
+        subject = cases.free_subject(self._session, case, subject, lead.network, lead.thread)
+        told_before = (case.subject, case.network, case.thread, case.grade)
+        if told_before == (subject, lead.network, lead.thread, match.grade):
             return
         engaged = cases.contact_engaged(self._session, case.id)
         told = match.decided_by != cases.SYSTEM or match.grade == Grade.AUTHENTICATED
@@ -359,8 +524,8 @@ class _Intake:
             cases.add_event(self._session, case, kind, self._now, grade=match.grade)
         cases.cancel_reserved(self._session, case.id, "the match changed")
         case.contact_state, case.contact_at = "person" if engaged else "pending", None
-        case.subject, case.thread, case.grade = subject, lead.thread, match.grade
-        case.customer_key = match.customer_key
+        case.subject, case.network, case.thread = subject, lead.network, lead.thread
+        case.customer_key, case.grade = match.customer_key, match.grade
         case.revision += 1
         self._session.flush()
 
@@ -380,6 +545,7 @@ class _Intake:
             priority=0,
             priority_reasons=[],
             opened_at=self._now,
+            state_since=self._now,
             last_post_at=lead.created_at or self._now,
             due_first_answer_at=self._rules.deadlines.first_answer_at(self._now, severity),
             due_resolution_at=self._rules.deadlines.resolution_at(self._now, severity),
@@ -433,21 +599,25 @@ class _Intake:
         at_home = select(CasePostRow.post_id).where(CasePostRow.case_id == case.id, CasePostRow.post_id.in_(ids))
         self.again |= set(ids) - set(self._session.scalars(at_home)) if ids else set()
 
-    def _seen_again(self, case: CaseRow) -> None:
-        """The person spoke again: what was settled is open again."""
-        if case.state in (CaseState.RESOLVED, CaseState.CLOSED):
+    def _seen_again(self, case: CaseRow, post: PostRow) -> None:
+        """The person spoke again: what was settled is open again, unless the rule says that it goes on as it is."""
+        if settled_at(case) is not None and self._rules.joining.seen_again != "continue":
             cases.step(self._session, case, CaseState.REOPENED, self._now, why="a new post in the thread")
         elif case.state == CaseState.WAITING_CUSTOMER:
             cases.step(self._session, case, CaseState.WAITING_US, self._now, why="a new post in the thread")
-        cases.add_event(self._session, case, "seen_again", self._now)
+        cases.add_event(self._session, case, "seen_again", self._now, post=post.id, network=post.network)
 
-    def _weigh(self, case: CaseRow, complaints: Sequence[Read], author: AuthorRow | None) -> None:
+    def _weigh(self, case: CaseRow) -> None:
         """Severity and priority from all complaints of the case together: the gravest word counts."""
-        if CaseState(case.state) not in OPEN_STATES:
+        complaints = cases.complaints_of(self._session, case.id)
+        if not complaints or CaseState(case.state) not in OPEN_STATES:
             return
+        if case.state == CaseState.NEW:
+            self._read_as(case, complaints[0][1])
         customer = None if case.customer_key is None else self._session.get_one(CustomerRow, case.customer_key)
         weighed = []
-        for _, reading in complaints:
+        for post, reading in complaints:
+            author = self._author(post)
             signals = Signals(
                 intent=self._rules.intents[reading.intent],
                 second_intent=reading.second_intent,
@@ -461,17 +631,26 @@ class _Intake:
             )
             weighed.append((*priority(signals), severity_of(signals.intent, reading.urgency, reading.escalation)))
         case.priority, case.priority_reasons, case.severity = max(weighed, key=lambda found: found[0])
-        case.addressed_brand = self._addressed(case.network, complaints)
+        case.addressed_brand = self._addressed(complaints)
 
-    def _addressed(self, network: str, complaints: Sequence[Read]) -> bool:
+    def _addressed(self, complaints: Sequence[Read]) -> bool:
         """Whether the brand was spoken to: tagged, answered, or on a page that is its own."""
-        if self._rules.networks(network).addressed:
+        if any(self._rules.networks(post.network).addressed for post, _ in complaints):
             return True
         return any(
-            entity["text"].startswith("@") and (entity["kind"] == "brand" or self._brand.owns(network, entity["value"]))
-            for _, reading in complaints
+            entity["text"].startswith("@")
+            and (entity["kind"] == "brand" or self._brand.owns(post.network, entity["value"]))
+            for post, reading in complaints
             for entity in reading.details.get("entities", ())
         )
+
+
+def _pinned(session: Session, post_ids: Sequence[int]) -> dict[int, int]:
+    """post id → the case that a person put it into."""
+    query = select(CasePostRow.post_id, CasePostRow.case_id).where(
+        CasePostRow.post_id.in_(post_ids), CasePostRow.pinned
+    )
+    return {place.post_id: place.case_id for place in session.execute(query)}
 
 
 def author_subject(post: PostRow) -> str:

@@ -111,7 +111,7 @@ def join_reply(session: Session, post: PostRow, author: AuthorRow | None, messag
     if not cases.add_post(session, case, post, "follow_up", now):
         return False
     if before is not None and before[0].id != case.id and not cases.has_posts(session, before[0].id):
-        cases.merge(session, before[0], case, now, "an answer to a message of another case")
+        cases.merge(session, before[0], case, now, "an answer to a message of another case", moved=[post.id])
     told: dict[str, Any] = {"post": post.id, "message": message.message_id}
     if automatic:
         cases.add_event(session, case, "automatic_answer", now, **told)

@@ -11,7 +11,7 @@ from sqlalchemy import String, cast, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from domain.post import AuthorGone, Delete, Event
-from storage import audit
+from storage import audit, case_moves
 from storage.audits import forget_audits
 from storage.brands import crm_changed, lock_brand
 from storage.claims_link import unlinkable, withdraw
@@ -24,6 +24,7 @@ from storage.tables import (
     AuthorRow,
     Base,
     CaseEventRow,
+    CaseMoveRow,
     CasePostRow,
     CaseRow,
     ClaimCodeRow,
@@ -96,7 +97,7 @@ def everything_of(
 def _record(session: Session, customer: CustomerRow, actor: str, action: str, now: datetime) -> dict[str, Any]:
     brand_id, customer_id = customer.brand_id, customer.customer_id
     cases = _all(session, CaseRow, CaseRow.customer_key == customer.id)
-    case_ids = [case.id for case in cases]
+    case_ids = case_moves.with_merged(session, [case.id for case in cases])
     in_cases = select(CasePostRow.post_id).where(CasePostRow.case_id.in_(case_ids))
     authors = _authors(session, customer)
     own = PostRow.id.in_(in_cases) | PostRow.author_id.in_([author.id for author in authors])
@@ -116,6 +117,9 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "cases": cases,
         "notes": _all(session, NoteRow, NoteRow.case_id.in_(case_ids)),
         "case_events": _all(session, CaseEventRow, CaseEventRow.case_id.in_(case_ids)),
+        "case_moves": _all(
+            session, CaseMoveRow, or_(CaseMoveRow.source.in_(case_ids), CaseMoveRow.target.in_(case_ids))
+        ),
         "authors": authors,
         "posts": posts,
         "readings": _all(session, ReadingRow, ReadingRow.post_id.in_([post.id for post in posts])),
@@ -171,8 +175,10 @@ def _erase_record(session: Session, customer: CustomerRow, now: datetime) -> dic
     removed["matches_emptied"] = _forget_matches(session, customer)
     removed["words_undone"] = forget_customer(session, brand_id, customer.id, "vigie", now)
     removed["audits_emptied"] = forget_audits(session, brand_id, customer.id)
-    cases = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
+    his = session.scalars(select(CaseRow.id).where(CaseRow.customer_key == customer.id)).all()
+    cases = case_moves.with_merged(session, his)
     removed["notes"] = _delete(session, NoteRow, NoteRow.case_id.in_(cases))
+    removed["case_moves_emptied"] = case_moves.forget_customer(session, brand_id, customer.id)
     removed["cases_unlinked"] = _unlink_cases(session, customer)
     for table, columns in PAIRS.items():
         removed[table.__tablename__] = _delete(session, table, or_(*(column == customer.id for column in columns)))

@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -83,13 +84,17 @@ class CaseRow(Branded, Leased, Base):
 
 
 class CasePostRow(Branded, Base):
-    """A post belongs to one case at most. `role` says why it is there."""
+    """A post belongs to one case at most. `role` says why it is there.
+
+    Where a person put a post (`pinned`), it stays: only whole cases move it on.
+    """
 
     __tablename__ = "case_posts"
     __table_args__ = (UniqueConstraint("post_id"), one_of("role", ("complaint", "follow_up", "copy")))
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
     post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"))
     role: Mapped[str] = mapped_column(String(12), default="complaint")
+    pinned: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class CaseEventRow(Branded, Base):

@@ -56,7 +56,10 @@ def test_resolving_and_reopening(console: Console, fill: Fill) -> None:
     resolved = case_now(console, case.id)
     assert (resolved.state, resolved.resolved_at) == ("resolved", factories.NOW)
     assert browser.send_form(f"/cases/{case.id}/resolve", revision=resolved.revision).status_code == 409
-    assert browser.send_form(f"/cases/{case.id}/reopen", revision=resolved.revision).status_code == 303
+    reopening = {"revision": resolved.revision, "state": "reopened"}
+    assert browser.send_form(f"/cases/{case.id}/step", **reopening).status_code == 422, "it wants a reason"
+    assert browser.send_form(f"/cases/{case.id}/step", **reopening, why="Il a rappelé").status_code == 303
+    assert "Il a rappelé" in browser.get(f"/cases/{case.id}").text
     assert case_now(console, case.id).resolved_at is None
     assert actions(console) == ["case.resolved", "case.reopened"]
 

@@ -49,11 +49,6 @@ PAUL = person("C2", "Paul", "Durand", emails=("paul@example.org",), phones=("069
 DAY = timedelta(days=1)
 
 
-def unmet(reason: str) -> pytest.MarkDecorator:
-    """Asked for, and not done yet."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 @pytest.fixture(autouse=True)
 def file(world: World) -> None:
     """Every world has a Claire, a Paul, and others."""
@@ -314,7 +309,6 @@ class TestAccounts:
     def test_24_the_same_handle_on_another_network(self, world: World) -> None:
         assert is_held(world.says(by=who("Zorro", "a1", handle="claire"), network="bluesky"))
 
-    @unmet("a case is one of a customer and a thread, so three networks make three")
     def test_36_one_person_with_accounts_on_three_networks_is_one_case(self, world: World) -> None:
         networks = ("mastodon", "bluesky", "discourse")
         world.know(claire(accounts=tuple(account(network, f"on-{network}") for network in networks)))

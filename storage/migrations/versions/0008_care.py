@@ -318,6 +318,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("escalation", sa.Integer(), server_default="0", nullable=False))
         batch_op.create_index("ix_cases_assignee", ["brand_id", "assignee", "state"], unique=False)
 
+    with op.batch_alter_table("case_posts", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("pinned", sa.Boolean(), server_default=sa.false(), nullable=False))
+
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.add_column(sa.Column("paired_with", sa.String(64)))
         batch_op.add_column(sa.Column("fallback_of", sa.String(64)))
@@ -343,6 +346,7 @@ def downgrade() -> None:
     op.drop_index("ix_messages_provider_id", "messages")
     for column in ("extra", "expires_at", "reply_to", "fallback_of", "paired_with"):
         op.drop_column("messages", column)
+    op.drop_column("case_posts", "pinned")
     op.drop_index("ix_cases_assignee", "cases")
     for column in ("escalation", "reopened", "state_since"):
         op.drop_column("cases", column)

@@ -568,12 +568,13 @@ def conversations(draw: st.DrawFn) -> list[Said]:
             "order": draw(st.sampled_from([None, None, ORDER, "HR1111111111"])),
             "unhappy": draw(st.sampled_from([True, True, False])),
             "about": draw(st.sampled_from([0.9, 0.9, 0.1])),
+            "intent": draw(st.sampled_from(["delivery", "delivery", "billing"])),
             "name": "Claire Martin" if who in ("claire", "a1") else None,
             "handle": "hirondelle" if who == "us" else f"{who}_handle",
             "at": draw(st.integers(0, 20)) if parent is None else number + 20,
         }
         if kind in ("long", "retweet"):
-            facts |= {"order": None, "unhappy": True, "about": 0.9}  # one text has one reading
+            facts |= {"order": None, "unhappy": True, "about": 0.9, "intent": "delivery"}  # one text has one reading
         if who is None:
             facts.pop("handle"), facts.pop("name")
         said.append(says(f"p{number}", who, text, **facts))
