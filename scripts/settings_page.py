@@ -111,6 +111,8 @@ def _toml(value: Any) -> str:
         return _toml(value.value)
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (int, float)):
         return f"{value:g}"
     return f'"{value}"'

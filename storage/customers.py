@@ -15,6 +15,7 @@ from storage.tables import (
     ContactPointRow,
     CustomerKeyRow,
     CustomerRow,
+    CustomerSegmentRow,
     IdentityRow,
     OrderRow,
     PreferenceRow,
@@ -59,6 +60,12 @@ def preference(session: Session, customer_key: int) -> Preference | None:
         if source in rows:
             return Preference(rows[source].channel, source, rows[source].at)
     return None
+
+
+def segments_of(session: Session, customer: CustomerRow) -> frozenset[str]:
+    """Every segment of a customer: the one in the file and those whose rule fits."""
+    fitting = select(CustomerSegmentRow.segment).where(CustomerSegmentRow.customer_key == customer.id)
+    return frozenset(filter(None, (customer.segment, *session.scalars(fitting))))
 
 
 def customers_by_account(
