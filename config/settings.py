@@ -10,11 +10,10 @@ from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, create_model, field_validator, model_validator
 
-from config.section import Section
+from config.section import Section, known_zone
 from config.teams import PersonSettings, PrioritySettings, TeamSettings, check_teams
 from domain.brand import Brand
 from domain.contact import ContactPolicy
@@ -78,11 +77,7 @@ class BrandSettings(Section):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is no time zone; write it as Europe/Paris") from error
-        return value
+        return known_zone(value)
 
     def brand(self) -> Brand:
         """The same as the domain's noun."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import holidays
 from pydantic import Field, field_validator, model_validator
 
-from config.section import Section
+from config.section import Section, known_zone
 from domain.brand import Brand
 from domain.case import Severity
 from domain.team import NOTICE_KINDS, Person, Staff, Team, WorkHours, week_of
@@ -33,11 +33,7 @@ class _Times(Section):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value or "UTC")
-        except (ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is no time zone; write it as Europe/Paris") from error
-        return value
+        return value and known_zone(value)
 
     @field_validator("hours")
     @classmethod

@@ -87,7 +87,7 @@ def _open_on(hours: WorkHours, day: date) -> tuple[tuple[datetime, datetime], ..
 
 
 def _instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """When the clock on the wall shows this minute: of two times the first; a time left out is when the clock is set."""
+    """When the clock on the wall shows this minute: of two times the first; a time left out is the clock's setting."""
     wall = datetime.combine(day, time()) + timedelta(minutes=minute)
     late = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if late.astimezone(zone).replace(tzinfo=None) == wall:

@@ -179,7 +179,7 @@ def _others(session: Session, rows: Sequence[CaseRow], now: datetime) -> dict[in
         query = select(column, func.count()).where(
             column.in_(sorted(keys)), CaseRow.state != CaseState.MERGED, CaseRow.last_post_at > now - OFTEN
         )
-        counts = dict(session.execute(query.group_by(column)).tuples().all()) if keys else {}
+        counts = dict(session.execute(query.group_by(column)).all()) if keys else {}
         for case in here:
             own = int(case.last_post_at > now - OFTEN)
             found.setdefault(case.id, max(counts.get(getattr(case, column.key), 0) - own, 0))
@@ -199,5 +199,5 @@ def _contacts(session: Session, rows: Sequence[CaseRow], now: datetime) -> dict[
         .where(InteractionRow.at > now - CONTACTS, InteractionRow.at <= now)
         .group_by(CustomerRow.id)
     )
-    counts = dict(session.execute(query).tuples().all())
+    counts = dict(session.execute(query).all())
     return {case.id: counts.get(case.customer_key, 0) for case in rows if case.customer_key is not None}
