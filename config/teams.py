@@ -20,7 +20,7 @@ from routing.priority import REPAIR, Weights
 
 TeamHours = Annotated[float, Field(gt=0, le=24 * 365)]
 Points = Annotated[int, Field(ge=0, le=100)]
-NoticeKind = Literal["opened", "assigned", "deadline_near", "deadline_missed"]
+NoticeKind = Literal["opened", "deadline_near", "deadline_missed"]
 LEAST_WEEK = 240  # minutes; with less a deadline of some hundred hours lies decades away
 
 

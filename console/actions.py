@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from console.web import PageError
 from domain.case import CaseState, may_step
 from domain.evidence import Action, Grade
+from domain.team import Staff
+from routing.notices import tell
 from storage import audit, cases, corrections, messages
 from storage.assignees import give, hand_to_team, take_back
 from storage.staff import may_act
@@ -36,12 +38,13 @@ def assign(session: Session, case_id: int, revision: int, actor: str, now: datet
     _audit(session, case, "case.assign", actor, now)
 
 
-def hand_over(session: Session, case_id: int, revision: int, to: str, actor: str, now: datetime) -> None:
-    """Let another person who may act in the brand have the case."""
+def hand_over(session: Session, case_id: int, revision: int, to: str, actor: str, now: datetime, staff: Staff) -> None:
+    """Let another person who may act in the brand have the case, and tell her."""
     case = _locked(session, case_id, revision)
     if to not in may_act(session, case.brand_id):
         raise PageError(422, "case.nobody_of_that_name")
     if give(session, case, to, actor, now):
+        tell(session, staff, case, "assigned", f"assigned:{case.revision}", to, now)
         _audit(session, case, "case.hand_over", actor, now)
 
 

@@ -81,7 +81,7 @@ def hand_over(
         if team != to:
             actions.hand_to(session, case_id, revision, team, who.user.email, now)
         else:
-            actions.hand_over(session, case_id, revision, to, who.user.email, now)
+            actions.hand_over(session, case_id, revision, to, who.user.email, now, web_of(request).staff)
 
     return _do(request, acting, case_id, act, last_event)
 

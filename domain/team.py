@@ -10,7 +10,8 @@ from domain.case import Severity
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
-NOTICE_KINDS = ("opened", "assigned", "deadline_near", "deadline_missed")
+# What a team may choose to be told of.
+NOTICE_KINDS = ("opened", "deadline_near", "deadline_missed")
 # Labels of a language that is not known: whoever can take the case may.
 NO_LANGUAGE = frozenset({"", "und", "other", "unknown", "mul", "zxx"})
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import apprise
 from sqlalchemy.orm import Session
 
-from domain.team import Staff
+from domain.team import NOTICE_KINDS, Staff
 from routing.outbox import Backoff
 from storage import notices
 from storage.database import Database
@@ -93,8 +93,8 @@ def tell(
 ) -> bool:
     """Write a notice to a team or a person, once an occasion; False where they are told nowhere, or not of this."""
     team = staff.teams.get(to)
-    unwanted = team is not None and kind in ("opened", "assigned", "deadline_near", "deadline_missed")
-    if not staff.notify_env(to) or (unwanted and team is not None and kind not in team.notify):
+    unwanted = team is not None and kind in NOTICE_KINDS and kind not in team.notify
+    if unwanted or not staff.notify_env(to):
         return False
     detail = {"which": which, "due": due.isoformat() if due else None}
     whom = {"person": to} if to in staff.people else {"team": to}

@@ -101,7 +101,8 @@ def _default(field: FieldInfo) -> str:
         return "secret"
     if field.is_required():
         return "required"
-    return f"`{_toml(field.get_default(call_default_factory=True))}`"
+    default = field.get_default(call_default_factory=True)
+    return "none" if default is None else f"`{_toml(default)}`"
 
 
 def _toml(value: Any) -> str:

@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
     "teams": [{"name": "logistics", "hours": ["mon-fri 09:00-18:00"], "escalate_to": "lea@example.org"}],
     "people": [
         {"email": "agent.hirondelle@example.org", "teams": ["logistics"], "capacity": 5, "languages": ["fr"]},
-        {"email": "lea@example.org", "teams": ["logistics", "billing"], "skills": ["delivery"]},
+        {"email": "lea@example.org", "teams": ["logistics", "billing"], "skills": ["delivery"], "notify_env": "X"},
     ],
 }
 

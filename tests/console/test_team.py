@@ -63,6 +63,8 @@ def test_handing_over_to_a_person_and_to_a_team_and_giving_back(console: Console
     assert "Équipe : logistique → facturation" in text
     assert console.audits("case.hand_over") == 3
     assert console.audits("case.give_back") == 1
+    with console.database.read() as session:
+        assert [notice.person for notice in session.scalars(select(NoticeRow))] == [LEA, LEA]
 
 
 @pytest.mark.parametrize("to", ["", "nobody@example.org", "team:nowhere", "analyst.hirondelle@example.org"])

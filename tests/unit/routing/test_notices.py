@@ -23,7 +23,7 @@ from tests.unit.routing.caring import app, case, later, user
 from tests.unit.samples import BRAND, NOW
 
 TEAMS = [
-    {"name": "care", "notify_env": "TELL_CARE", "notify": ["deadline_missed", "assigned"]},
+    {"name": "care", "notify_env": "TELL_CARE", "notify": ["deadline_missed"]},
     {"name": "billing"},
 ]
 PEOPLE = [{"email": "anna@example.org", "teams": ["care"], "notify_env": "TELL_ANNA"}]
