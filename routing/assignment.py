@@ -5,7 +5,7 @@ team allows itself. A case whose assignee is away goes back once it is overdue. 
 has yet to take: until then the customer is still written to automatically (`storage.assignees.in_charge`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from storage.cases import SYSTEM
 from storage.queue import deadline
 from storage.tables import CaseRow
 
+AT_ONCE = 500
 # A case that waits for the customer or sleeps needs nobody yet.
 TO_GIVE = (CaseState.NEW, CaseState.OPEN, CaseState.WAITING_US, CaseState.REOPENED)
 
@@ -153,22 +154,27 @@ def assign_waiting(session: Session, brand_id: str, staff: Staff, now: datetime)
         .order_by(CaseRow.priority.desc(), due.is_(None), due, CaseRow.id)
     )
     waiting = session.execute(query).all()
-    given = 0
+    chosen: dict[int, Choice] = {}
     for case_id, team, language, intent, since in waiting:
         choice = choose(Wanted(team, language.lower(), intent, since), roster)
         if choice.person is not None:
-            given += _give(session, case_id, choice, roster)
+            chosen[case_id] = choice
+            roster.loads[choice.person] = roster.loads.get(choice.person, 0) + 1
+    given = sum(_give(session, case, chosen[case.id], roster) for case in _still_free(session, list(chosen)))
     return Assigned(given, returned, len(waiting) - given)
 
 
-def _give(session: Session, case_id: int, choice: Choice, roster: Roster) -> bool:
-    """Give it, unless somebody took it meanwhile."""
-    case, person = session.get_one(CaseRow, case_id, with_for_update=True, populate_existing=True), str(choice.person)
-    if case.assignee is not None:
-        return False
+def _still_free(session: Session, ids: Sequence[int]) -> Iterator[CaseRow]:
+    """The cases of these that nobody took meanwhile, locked."""
+    for start in range(0, len(ids), AT_ONCE):
+        part = select(CaseRow).where(CaseRow.id.in_(ids[start : start + AT_ONCE]), CaseRow.assignee.is_(None))
+        yield from session.scalars(part.order_by(CaseRow.id).with_for_update()).all()
+
+
+def _give(session: Session, case: CaseRow, choice: Choice, roster: Roster) -> bool:
+    person = str(choice.person)
     why = f"overflow to {choice.team}" if choice.team != case.team else "least loaded"
     give(session, case, person, SYSTEM, roster.now, why)
-    roster.loads[person] = roster.loads.get(person, 0) + 1
     tell(session, roster.staff, case, "assigned", f"assigned:{case.revision}", person, roster.now)
     return True
 

@@ -67,11 +67,11 @@ def _open_between(
         yield start, end
         return
     day = start.astimezone(hours.zone).date()
-    while end is None or day <= end.astimezone(hours.zone).date():
+    last_day = date.max if end is None else end.astimezone(hours.zone).date()
+    while day <= last_day:
         for opens, closes in _open_on(hours, day):
-            first, last = max(opens, start), closes if end is None else min(closes, end)
-            if first <= last:
-                yield first, last
+            if closes >= start and (end is None or opens <= end):
+                yield max(opens, start), closes if end is None else min(closes, end)
         day += DAY
 
 

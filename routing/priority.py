@@ -5,7 +5,7 @@ that were missed, is weighed anew by `follow_up` (`reweighed`), which leaves the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -127,6 +127,12 @@ def reweighed(
     return _told(fresh)
 
 
+def unchanged(parts: Sequence[Mapping[str, Any]], passing: Passing, weights: Weights) -> bool:
+    """Whether time says what it said when these parts were weighed."""
+    known = [r for told in parts for r in told.get("reasons", ()) if r["fact"] in OF_TIME]
+    return known == [_as_told(reason) for reason in _of_time(passing, weights)]
+
+
 def of_time(parts: Sequence[Mapping[str, Any]]) -> list[Reason]:
     """The reasons that time gave, as they stand."""
     return [reason for told in parts for reason in _part(told).reasons if reason.fact in OF_TIME]
@@ -192,8 +198,15 @@ def _summed(part: str, reasons: Sequence[Reason], most: int) -> Part:
 
 
 def _told(parts: Sequence[Part]) -> tuple[int, list[dict[str, Any]]]:
-    told = [asdict(replace(part, reasons=())) | {"reasons": [asdict(r) for r in part.reasons]} for part in parts]
+    told = [
+        {"part": part.part, "points": part.points, "why": part.why, "reasons": [_as_told(r) for r in part.reasons]}
+        for part in parts
+    ]
     return min(sum(part.points for part in parts), TOP), told
+
+
+def _as_told(reason: Reason) -> dict[str, Any]:
+    return {"fact": reason.fact, "points": reason.points, "why": reason.why}
 
 
 def _part(told: Mapping[str, Any]) -> Part:

@@ -15,7 +15,7 @@ from domain.case import OPEN_STATES, CaseState, Severity
 from domain.team import Staff
 from routing.deadlines import STANDS_IN, Deadlines, Due, first_answer_due, resolution_due, runs_of
 from routing.notices import tell
-from routing.priority import RANK, Passing, Weights, reweighed
+from routing.priority import RANK, Passing, Weights, reweighed, unchanged
 from storage import cases, notices
 from storage.brands import lock_brand
 from storage.tables import CaseEventRow, CaseRow, CustomerRow, InteractionRow
@@ -140,9 +140,9 @@ def _tell_opened(session: Session, case: CaseRow, staff: Staff, now: datetime) -
 
 
 def _reweigh(session: Session, case: CaseRow, passing: Passing, weights: Weights, now: datetime) -> bool:
-    points, parts = reweighed(case.priority_reasons, passing, weights)
-    if not case.priority_reasons or parts == case.priority_reasons:
+    if not case.priority_reasons or unchanged(case.priority_reasons, passing, weights):
         return False
+    points, parts = reweighed(case.priority_reasons, passing, weights)
     if points != case.priority:
         cases.add_event(session, case, "reweighed", now, old=case.priority, new=points)
     case.priority, case.priority_reasons = points, parts
