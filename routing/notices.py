@@ -23,6 +23,7 @@ from storage.tables import CaseRow, NoticeRow
 TOO_OLD = timedelta(hours=24)
 TEXTS = {
     "fr": {
+        "is": " : ",
         "opened": "nouveau dossier",
         "assigned": "dossier confié",
         "deadline_near": "échéance proche",
@@ -37,6 +38,7 @@ TEXTS = {
         "low": "basse",
     },
     "en": {
+        "is": ": ",
         "opened": "new case",
         "assigned": "case assigned",
         "deadline_near": "deadline near",
@@ -105,11 +107,13 @@ def words(notice: NoticeRow, rules: NoticeRules) -> tuple[str, str]:
     """Title and text: the case's number, what is the matter, severity, deadline, the link."""
     text = TEXTS.get(rules.language, TEXTS["en"])
     which = text.get(str(notice.detail.get("which")))
-    title = f"Vigie V{notice.case_id}: {text.get(notice.kind, text['playbook'])}" + (f" ({which})" if which else "")
-    lines = [f"{text['severity']}: {text.get(str(notice.detail.get('severity')), '-')}"]
+    title = f"Vigie V{notice.case_id}{text['is']}{text.get(notice.kind, text['playbook'])}" + (
+        f" ({which})" if which else ""
+    )
+    lines = [f"{text['severity']}{text['is']}{text.get(str(notice.detail.get('severity')), '-')}"]
     if notice.detail.get("due"):
         due = datetime.fromisoformat(str(notice.detail["due"])).astimezone(rules.zone)
-        lines.append(f"{text['due']}: {due:%Y-%m-%d %H:%M} ({rules.zone.key})")
+        lines.append(f"{text['due']}{text['is']}{due:%Y-%m-%d %H:%M} ({rules.zone.key})")
     return title, "\n".join([*lines, rules.link(notice.case_id)])
 
 

@@ -180,7 +180,7 @@ def test_it_says_number_matter_severity_deadline_and_link_and_nothing_else(
         title, text = words(notice, rules(language))
         link = f"https://care.example/cases/{row.id}"
     expected = {
-        "fr": (f"Vigie V{row.id}: échéance dépassée (résolution)", f"Gravité: normale\nÉchéance: {{}}\n{link}"),
+        "fr": (f"Vigie V{row.id} : échéance dépassée (résolution)", f"Gravité : normale\nÉchéance : {{}}\n{link}"),
         "en": (f"Vigie V{row.id}: deadline missed (resolution)", f"Severity: normal\nDeadline: {{}}\n{link}"),
     }[language]
     assert (title, text) == (expected[0], expected[1].format("2026-11-16 12:30 (Europe/Paris)"))
