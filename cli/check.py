@@ -19,9 +19,11 @@ from listeners.query import Query
 from models.hub.heads import open_head, open_topics
 from routing.channels.base import find_channels
 from routing.matching.certificate import permissions
+from routing.notices import known_address
 from storage.database import head_revision
 from storage.listening import Sample, gaps_since, load_cursor, recent_posts, spent_today
 from storage.sources import source_states
+from storage.staff import may_act
 from storage.tables import CustomerSourceRow
 
 GAPS_TOLD = timedelta(days=7)
@@ -73,7 +75,26 @@ def findings(app: App) -> Iterator[Finding]:
         yield from _grades(app, brand)
     for brand in app.settings.all_brands():
         yield from _customer_sources(app, brand)
+    yield from _staff(app)
     yield from _channels(app)
+
+
+def _staff(app: App) -> Iterator[Finding]:
+    """Whether the people of the settings may sign in, and whether teams and people can be told."""
+    staff, rules = app.staff(), app.notice_rules()
+    with app.database.read() as session:
+        acting = frozenset().union(*(may_act(session, brand.id) for brand in app.settings.all_brands()))
+    for email in sorted(set(staff.people) - acting):
+        yield Finding(f"person {email}", "warning", "no user who may work cases", f"vigie user add {email}")
+    for name in (*staff.teams, *staff.people):
+        variable = staff.notify_env(name)
+        addresses = rules.addresses(variable) if variable else ()
+        if variable and not addresses:
+            yield Finding(f"notices to {name}", "warning", f"{variable} is not set", "set it to apprise's address")
+        elif not all(map(known_address, addresses)):
+            yield Finding(f"notices to {name}", "broken", f"{variable} is no address of apprise", "see docs/teams.md")
+        elif addresses:
+            yield Finding(f"notices to {name}", "ok", f"{len(addresses)} addresses in {variable}")
 
 
 def _grades(app: App, brand: Brand) -> Iterator[Finding]:

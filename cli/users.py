@@ -1,7 +1,9 @@
 """`vigie user`: who may use the console."""
 
 import sys
+from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -9,9 +11,11 @@ from rich.table import Table
 from cli.base import ConfigOption, JsonOption, application, print_json, results, tell
 from console.accounts import ensure_user
 from domain.errors import BadInput
-from storage import users
+from storage import staff, users
+from storage.cases import SYSTEM
 
 commands = typer.Typer(help="Who may use the console.", no_args_is_help=True)
+DAY = "%Y-%m-%d"
 Email = Annotated[str, typer.Argument(help="The address to sign in with.")]
 
 
@@ -66,6 +70,35 @@ def disable(email: Email, config: ConfigOption = None) -> None:
     with app.database.begin() as session:
         users.disable_user(session, email, app.now())
     tell(f"{users.normal_email(email)} can no longer sign in")
+
+
+@commands.command()
+def away(
+    email: Email,
+    first: Annotated[datetime, typer.Option("--from", formats=[DAY], help="The first day away.")],
+    last: Annotated[datetime, typer.Option("--until", formats=[DAY], help="The last day away.")],
+    config: ConfigOption = None,
+) -> None:
+    """Note that a user is away, both days included: no case is given to her, and overdue ones go to others."""
+    app = application(config)
+    with app.database.begin() as session:
+        row = staff.go_away(session, email, first.date(), last.date(), SYSTEM, app.now())
+        told = f"{row.person} is away from {row.first_day} to {row.last_day}"
+    tell(told)
+
+
+@commands.command()
+def back(
+    email: Email,
+    since: Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="The first day back; today.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Note that a user is back: absences end the day before, later ones are taken out."""
+    app = application(config)
+    day = (since or app.now().astimezone(ZoneInfo(app.settings.all_brands()[0].timezone))).date()
+    with app.database.begin() as session:
+        changed = staff.come_back(session, email, day, SYSTEM, app.now())
+    tell(f"{users.normal_email(email)} is there from {day} on ({changed} absences changed)")
 
 
 def _password(from_stdin: bool) -> str:

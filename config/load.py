@@ -15,7 +15,7 @@ PREFIX = "VIGIE_"
 CONFIG_VARIABLE = "VIGIE_CONFIG"
 DATABASE_VARIABLE = "VIGIE_DATABASE_URL"
 SHORT_NAMES = {DATABASE_VARIABLE: ("database", "url")}
-OUTSIDE = (CONFIG_VARIABLE, "VIGIE_TEST_", "VIGIE_WORK_POOL")  # ours, but no settings
+OUTSIDE = (CONFIG_VARIABLE, "VIGIE_TEST_", "VIGIE_WORK_POOL", "VIGIE_NOTIFY_")  # ours, but no settings
 
 SecretBlock = Callable[[str], str]
 

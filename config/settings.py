@@ -10,10 +10,11 @@ from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
+from config.section import Section, known_zone
+from config.teams import PersonSettings, PrioritySettings, TeamSettings, check_teams
 from domain.brand import Brand
 from domain.contact import ContactPolicy
 from domain.errors import Misconfigured
@@ -26,12 +27,6 @@ from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A table of `vigie.toml`: no unknown keys, no change after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DatabaseSettings(Section):
@@ -83,11 +78,7 @@ class BrandSettings(Section):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is no time zone; write it as Europe/Paris") from error
-        return value
+        return known_zone(value)
 
     def brand(self) -> Brand:
         """The same as the domain's noun."""
@@ -156,7 +147,7 @@ class HeadSettings(Section):
     model: str = ""
     revision: str = ""
     zero_shot: bool = False
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     hypothesis: str = HYPOTHESIS
     max_tokens: int = Field(MAX_TOKENS, ge=16, le=4096)
     temperature: float = Field(1.0, ge=0.01, le=100)
@@ -297,7 +288,7 @@ class MatchingSettings(Section):
 class CustomersSettings(Section):
     """Where the customer file comes from again and again: a table `[customers.sources.NAME]` each."""
 
-    sources: dict[str, CustomerSourceSettings] = {}
+    sources: dict[str, CustomerSourceSettings] = Field(default_factory=dict)
 
     @field_validator("sources")
     @classmethod
@@ -317,6 +308,10 @@ class CasesSettings(Section):
 
     seen_again: SeenAgain = "reopen"
     seen_again_days: float = Field(30.0, ge=0, le=3660)
+    """Hours until the first answer and until the resolution, by severity. `[[teams]]` may have their own.
+
+    `warn_before`: the share of the time that is left when a warning comes.
+    """
 
     first_answer_high_hours: Hours = 4
     first_answer_normal_hours: Hours = 24
@@ -324,6 +319,7 @@ class CasesSettings(Section):
     resolution_high_hours: Hours = 48
     resolution_normal_hours: Hours = 120
     resolution_low_hours: Hours = 240
+    warn_before: float = Field(0.25, ge=0, lt=1)
 
 
 class ContactSettings(Section):
@@ -436,11 +432,19 @@ class Settings(Section):
     matching: MatchingSettings = MatchingSettings()
     customers: CustomersSettings = CustomersSettings()
     cases: CasesSettings = CasesSettings()
+    priority: PrioritySettings = PrioritySettings()
+    teams: tuple[TeamSettings, ...] = ()
+    people: tuple[PersonSettings, ...] = ()
     contact: ContactSettings = ContactSettings()
     claims: ClaimsSettings = ClaimsSettings()
     channels: ChannelsSettings = ChannelsSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
+
+    @model_validator(mode="after")
+    def _teams_fit(self) -> Self:
+        check_teams(self.teams, self.people)
+        return self
 
     def all_brands(self) -> tuple[Brand, ...]:
         """Every brand of the installation: `[brand]`, or the list `[[brands]]`."""

@@ -7,17 +7,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from config.policies import network_policy
 from config.settings import Settings
+from config.teams import deadlines_of, staff_of
 from domain.brand import Brand
-from domain.case import Severity
 from domain.claim import CLAIM_TEMPLATES
 from domain.contact import ContactAction
 from domain.errors import Misconfigured, VigieError
 from domain.evidence import Grade
+from domain.team import Staff
 from listeners.base import Around, Source, find_listeners
 from listeners.crm.base import CustomerSource
 from listeners.crm.opening import open_source
@@ -34,15 +36,17 @@ from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
 from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
 from routing.contact import ContactRules, recheck
+from routing.deadlines import Deadlines
 from routing.intake import IntakeRules
 from routing.joining import JoinRules
 from routing.matching.certificate import CertificateRules
 from routing.matching.learning import LearningRules
 from routing.matching.matcher import MatchRules
+from routing.notices import NoticeRules
 from routing.outbox import Cancel, Hold
 from routing.preview import MatchContext
-from routing.priority import Deadlines
 from routing.rekey import renew_keys
+from routing.upkeep import UpkeepRules
 from storage.brands import ensure_brands
 from storage.claims import release_dead
 from storage.database import Database
@@ -177,7 +181,8 @@ class App:
             networks=network_policy,
             matching=self.match_rules(),
             certificate=self.certificate_rules(),
-            deadlines=self._deadlines(),
+            deadlines=self.deadlines(),
+            weights=self.settings.priority.weights(),
             joining=self.join_rules(),
         )
 
@@ -277,9 +282,28 @@ class App:
             return Cancel("another channel or address is the right one now")
         return None
 
-    def _deadlines(self) -> Deadlines:
+    def deadlines(self) -> Deadlines:
+        """When answers and resolutions are due. Teams without zone and country have those of the first brand."""
         cases = self.settings.cases
-        return Deadlines(
-            first_answer={s: timedelta(hours=getattr(cases, f"first_answer_{s}_hours")) for s in Severity},
-            resolution={s: timedelta(hours=getattr(cases, f"resolution_{s}_hours")) for s in Severity},
+        return deadlines_of(cases, cases.warn_before, self.settings.teams, self.settings.all_brands()[0])
+
+    def staff(self) -> Staff:
+        """Who works cases."""
+        return staff_of(self.settings.teams, self.settings.people, self.settings.all_brands()[0])
+
+    def upkeep_rules(self) -> UpkeepRules:
+        """What time does to open cases."""
+        return UpkeepRules(self.deadlines(), self.settings.priority.weights(), self.staff())
+
+    def notice_rules(self) -> NoticeRules:
+        """Where teams and people are told what."""
+        console = self.settings.console
+        base = self.settings.claims.base_url or f"http://{console.host}:{console.port}"
+        return NoticeRules(
+            staff=self.staff(),
+            addresses=lambda variable: tuple(os.environ.get(variable, "").split()),
+            link=lambda case_id: f"{base}/cases/{case_id}",
+            language=console.language,
+            zone=ZoneInfo(self.settings.all_brands()[0].timezone),
+            max_attempts=self.settings.contact.max_attempts,
         )

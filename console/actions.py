@@ -12,7 +12,11 @@ from sqlalchemy.orm import Session
 from console.web import PageError
 from domain.case import CaseState, may_step
 from domain.evidence import Action, Grade
+from domain.team import Staff
+from routing.notices import tell
 from storage import audit, cases, corrections, messages
+from storage.assignees import give, hand_to_team, take_back
+from storage.staff import may_act
 from storage.tables import CaseEventRow, CasePostRow, CaseRow, CustomerRow, MatchRow, MessageRow, PostRow
 
 NOTE_MAX = 5000
@@ -27,14 +31,35 @@ class Conflict(Exception):
 def assign(session: Session, case_id: int, revision: int, actor: str, now: datetime) -> None:
     """Take a case over; a new one is open from then on."""
     case = locked(session, case_id, revision)
-    if case.assignee == actor:
+    if not give(session, case, actor, actor, now):
         return
-    cases.add_event(session, case, "assigned", now, actor, to=actor, before=case.assignee)
-    case.assignee = actor
-    case.revision += 1
     if case.state == CaseState.NEW:
         cases.step(session, case, CaseState.OPEN, now, actor)
     _audit(session, case, "case.assign", actor, now)
+
+
+def hand_over(session: Session, case_id: int, revision: int, to: str, actor: str, now: datetime, staff: Staff) -> None:
+    """Let another person who may act in the brand have the case, and tell her."""
+    case = locked(session, case_id, revision)
+    if to not in may_act(session, case.brand_id):
+        raise PageError(422, "case.nobody_of_that_name")
+    if give(session, case, to, actor, now):
+        tell(session, staff, case, "assigned", f"assigned:{case.revision}", to, now)
+        _audit(session, case, "case.hand_over", actor, now)
+
+
+def hand_to(session: Session, case_id: int, revision: int, team: str, actor: str, now: datetime) -> None:
+    """Let another team have the case; it gives it to one of its people."""
+    case = locked(session, case_id, revision)
+    if hand_to_team(session, case, team, actor, now):
+        _audit(session, case, "case.hand_over", actor, now)
+
+
+def give_back(session: Session, case_id: int, revision: int, actor: str, now: datetime) -> None:
+    """Let nobody have the case, so that it is given anew."""
+    case = locked(session, case_id, revision)
+    if take_back(session, case, actor, now):
+        _audit(session, case, "case.give_back", actor, now)
 
 
 def move(

@@ -27,6 +27,7 @@ from console import (
     queue,
     reviews,
     signin,
+    team,
     trends,
 )
 from console.mask import local_path
@@ -40,6 +41,7 @@ from storage.database import Database
 log = logging.getLogger("vigie.console")
 API = "/api/"
 PAGES = (signin, queue, case, moves, reviews, doubts, messages, trends, listening, quality, ask, claims)
+PAGES = (signin, queue, case, reviews, doubts, messages, team, trends, listening, quality, ask, claims)
 
 
 class HashedFiles(StaticFiles):

@@ -10,11 +10,14 @@ from sqlalchemy.orm import Session
 from console import actions
 from console.choices import choices
 from console.labels import head_labels
+from console.team import team_names
 from console.timeline import timeline
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, web_of
 from domain.case import CaseState, may_step
+from storage.assignees import in_charge
 from storage.corrections import in_force
 from storage.queue import REVIEW_OPEN, Dossier, brand_of_case, dossier, events_after
+from storage.staff import may_act
 
 router = APIRouter()
 BIGGEST_ID = 2**63 - 1
@@ -30,6 +33,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
             raise PageError(404)
         refused = _refused(session, found)
         offered = choices(web, session, found)
+        people = sorted(may_act(session, here.brand_id)) if here.may_act else []
         corrected = in_force(session, [post.post.id for post in found.posts])
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
@@ -49,6 +53,9 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         may_reopen=may_step(CaseState(found.case.state), CaseState.REOPENED),
         offered=offered,
         note_max=actions.NOTE_MAX,
+        taken=in_charge(found.case),
+        people=[person for person in people if person != found.case.assignee],
+        teams=[team for team in team_names(web) if team != found.case.team],
     )
 
 
@@ -56,6 +63,36 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
 def assign(request: Request, acting: Acting, case_id: int, revision: Seen, last_event: Seen = 0) -> Response:
     def act(session: Session, who: Viewer) -> None:
         actions.assign(session, case_id, revision, who.user.email, web_of(request).now())
+
+    return _do(request, acting, case_id, act, last_event)
+
+
+@router.post("/cases/{case_id}/hand-over")
+def hand_over(
+    request: Request,
+    acting: Acting,
+    case_id: int,
+    revision: Seen,
+    to: Annotated[str, Form(max_length=320)] = "",
+    last_event: Seen = 0,
+) -> Response:
+    now, team = web_of(request).now(), to.removeprefix("team:")
+    if team != to and team not in team_names(web_of(request)):
+        raise PageError(422, "case.nobody_of_that_name")
+
+    def act(session: Session, who: Viewer) -> None:
+        if team != to:
+            actions.hand_to(session, case_id, revision, team, who.user.email, now)
+        else:
+            actions.hand_over(session, case_id, revision, to, who.user.email, now, web_of(request).staff)
+
+    return _do(request, acting, case_id, act, last_event)
+
+
+@router.post("/cases/{case_id}/give-back")
+def give_back(request: Request, acting: Acting, case_id: int, revision: Seen, last_event: Seen = 0) -> Response:
+    def act(session: Session, who: Viewer) -> None:
+        actions.give_back(session, case_id, revision, who.user.email, web_of(request).now())
 
     return _do(request, acting, case_id, act, last_event)
 

@@ -24,16 +24,18 @@ def queue(
     severity: Value = "",
     language: Value = "",
     grade: Value = "",
+    team: Value = "",
     q: Value = "",
     number: Annotated[str, Query(alias="page", max_length=20)] = "1",
 ) -> HTMLResponse:
     if view not in store.VIEWS:
         raise PageError(404)
     web, now, user = web_of(request), web_of(request).now(), looking.user.email
-    given = {"intent": intent, "network": network, "severity": severity, "language": language, "grade": grade, "q": q}
+    given = {"intent": intent, "network": network, "severity": severity, "language": language, "grade": grade}
+    given |= {"team": team, "q": q}
     chosen = {name: value.replace("\x00", "").strip() for name, value in given.items()}
     words = {"text" if name == "q" else name: value for name, value in chosen.items()}
-    filters = store.Filters(**words, people=looking.sees_people)
+    filters = store.Filters(**words, people=looking.sees_people, own_teams=web.teams_of(user))
     with web.database.read() as session:
         counts = store.view_counts(session, looking.brand_id, filters, user, now)
         pages = max(1, -(-counts[view] // store.PAGE))

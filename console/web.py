@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from config.wiring import App
 from console import mask
 from console.throttle import Throttle
 from console.words import Words
+from domain.team import Staff
 from insights.figures import reviews_waiting
 from routing.matching.certificate import CertificateRules
 from storage import audit, users
@@ -82,6 +83,16 @@ class Web:
     def certificate(self) -> CertificateRules:
         """What decides which grades act by themselves."""
         return App(self.settings).certificate_rules()
+
+    @cached_property
+    def staff(self) -> Staff:
+        """Teams and people of the settings."""
+        return App(self.settings).staff()
+
+    def teams_of(self, email: str) -> frozenset[str]:
+        """The teams of a user."""
+        person = self.staff.people.get(email)
+        return person.teams if person else frozenset()
 
     def accounts(self, brand_id: str) -> tuple[str, ...]:
         """A brand's own accounts, as `network:handle`."""

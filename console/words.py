@@ -24,7 +24,21 @@ REASON_FORMS = (
     ("reach", re.compile(r"reach (\d+)"), ""),
     ("mended_soon", re.compile(r"(\w+) is soon mended"), "intent"),
     ("mended_slowly", re.compile(r"(\w+) is slowly mended"), "intent"),
+    ("open_for", re.compile(r"open for (\d+) days"), ""),
+    ("other_cases", re.compile(r"(\d+) other cases in 90 days"), ""),
+    ("contacts", re.compile(r"(\d+) contacts in 30 days"), ""),
+    ("missed", re.compile(r"(\d+) deadlines missed"), ""),
 )
+# Values of an event that are names of ours: in which group their words stand.
+EVENT_NAMES = {
+    "severity": {"old": "severity", "new": "severity"},
+    "team_changed": {"old": "team", "new": "team"},
+    "deadline_near": {"which": "deadline"},
+    "deadline_missed": {"which": "deadline"},
+    "notice_sent": {"about": "notice"},
+    "notice_failed": {"about": "notice"},
+    "notice_unconfirmed": {"about": "notice"},
+}
 
 
 @cache
@@ -59,9 +73,11 @@ class Words:
         known = self._table["event"]
         if kind.startswith("message_") and kind not in known:
             return self("event.message", state=self.label("message_state", kind.removeprefix("message_")).lower())
-        values = {"old": "", "new": "", "to": "", "merged": "", "into": "", **detail}
+        values = {"old": "", "new": "", "to": "", "merged": "", "into": "", "which": "", "about": "", **detail}
         if kind == "state":
             values |= {name: self.label("state", str(values[name])) for name in ("old", "new")}
+        for name, group in EVENT_NAMES.get(kind, {}).items():
+            values[name] = self.label(group, str(values[name])).lower()
         return known[kind].format(**values) if kind in known else kind.replace("_", " ")
 
     def reason(self, reason: str) -> str:

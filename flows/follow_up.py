@@ -1,8 +1,9 @@
-"""Follow up: what a crash left in the air, cases whose posts are gone, cases whose sleep is over."""
+"""Follow up: what a crash left in the air, what time does to cases, who gets them, and who is told."""
 
 from prefect import flow, task
 
 from flows.base import PATIENT, Outcome, current_app
+from flows.minding import assign, keep, tell_teams
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
 from routing.seen_again import note_contacts
@@ -14,8 +15,8 @@ def follow_up() -> Outcome:
     """Everything once, for every brand."""
     total = recover()
     for brand in current_app().settings.all_brands():
-        total += tidy(brand.id)
-    return total
+        total += tidy(brand.id) + keep(brand.id) + assign(brand.id)
+    return total + tell_teams()
 
 
 @task(name="recover", **PATIENT.options())

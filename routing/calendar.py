@@ -64,13 +64,14 @@ def _instant(day: date, moment: time, zone: ZoneInfo) -> datetime:
 def _closed_day(day: date, country: str, policy: ContactPolicy) -> bool:
     if day.weekday() in policy.quiet_weekdays:
         return True
-    return policy.quiet_on_holidays and day in _holidays(country, day.year)
+    return policy.quiet_on_holidays and day in holidays_of(country, day.year)
 
 
 @lru_cache(maxsize=512)
-def _holidays(country: str, year: int) -> frozenset[date]:
+def holidays_of(country: str, year: int, region: str = "") -> frozenset[date]:
+    """The public holidays of a country, with those of one of its regions; none where they are not known."""
     try:
-        return frozenset(holidays.country_holidays(country, years=year))
+        return frozenset(holidays.country_holidays(country, subdiv=region or None, years=year))
     except NotImplementedError:
         return frozenset()
 

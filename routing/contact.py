@@ -33,6 +33,7 @@ from routing.decide import decide
 from routing.matching.certificate import CertificateRules, may_act
 from routing.templates import Facts, render
 from storage import cases, customers, messages
+from storage.assignees import in_charge
 from storage.brands import lock_brand
 from storage.merges import records_of
 from storage.tables import (
@@ -137,7 +138,7 @@ def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: date
         network=case.network,
         addressed_brand=case.addressed_brand,
         public_reply_possible=network.may_reply(case.addressed_brand),
-        person_in_charge=case.assignee is not None,
+        person_in_charge=in_charge(case),
     )
     recipient = case.customer_key and recipient_of(session, case.brand_id, case.customer_key)
     return Situation(facts, recipient or None, past, now)

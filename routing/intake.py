@@ -15,23 +15,25 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from domain.brand import Brand
-from domain.case import OPEN_STATES, CaseState
+from domain.case import OPEN_STATES, CaseState, Severity
 from domain.contact import NetworkPolicy
 from domain.evidence import Action, Grade
 from domain.reading import Intent
 from routing.about import settle_about
 from routing.crm import keyring
+from routing.deadlines import Deadlines
 from routing.joining import JoinRules, Matter, Strand, matter_of, plan, settled_at, strands_of
 from routing.linking import decided, forgotten, linking
 from routing.matching.certificate import CertificateRules
 from routing.matching.matcher import Matcher, MatchRules
 from routing.matching.quoted import IDENTIFIER_KINDS
 from routing.matching.speaker import speaker_of
-from routing.priority import Deadlines, Signals, priority, severity_of
+from routing.priority import RANK, Signals, Weights, of_time, priority, severity_of, with_reasons
 from routing.replies import answered_messages, is_recipient, join_reply
 from storage import cases, matches
 from storage.brands import lock_brand
 from storage.copies import SHORTEST, group_copies
+from storage.customers import segments_of
 from storage.quotes import forget_quotes
 from storage.readings import Read, posts_by_thread
 from storage.tables import (
@@ -58,6 +60,7 @@ class IntakeRules:
     certificate: CertificateRules
     deadlines: Deadlines
     joining: JoinRules = field(default_factory=JoinRules)
+    weights: Weights = field(default_factory=Weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,7 +535,8 @@ class _Intake:
     def _open(
         self, lead: PostRow, reading: ReadingRow, author: AuthorRow | None, match: MatchRow, subject: str
     ) -> CaseRow:
-        severity = severity_of(self._rules.intents[reading.intent], reading.urgency, reading.escalation)
+        intent = self._rules.intents[reading.intent]
+        severity = severity_of(intent, reading.urgency, reading.escalation)
         case = CaseRow(
             brand_id=lead.brand_id,
             subject=subject,
@@ -547,8 +551,8 @@ class _Intake:
             opened_at=self._now,
             state_since=self._now,
             last_post_at=lead.created_at or self._now,
-            due_first_answer_at=self._rules.deadlines.first_answer_at(self._now, severity),
-            due_resolution_at=self._rules.deadlines.resolution_at(self._now, severity),
+            due_first_answer_at=self._rules.deadlines.first_answer_at(self._now, severity, intent.team),
+            due_resolution_at=self._rules.deadlines.resolution_at(self._now, severity, intent.team),
         )
         self._read_as(case, reading)
         self._session.add(case)
@@ -616,6 +620,7 @@ class _Intake:
             self._read_as(case, complaints[0][1])
         customer = None if case.customer_key is None else self._session.get_one(CustomerRow, case.customer_key)
         weighed = []
+        segments = segments_of(self._session, customer) if customer else frozenset()
         for post, reading in complaints:
             author = self._author(post)
             signals = Signals(
@@ -626,12 +631,28 @@ class _Intake:
                 posts=len(complaints),
                 followers=(author.followers or 0) if author else 0,
                 reposts=sum(post.reposts or 0 for post, _ in complaints),
-                segment=customer.segment if customer else None,
+                segments=segments,
                 customer_value=customer.value if customer else None,
             )
-            weighed.append((*priority(signals), severity_of(signals.intent, reading.urgency, reading.escalation)))
-        case.priority, case.priority_reasons, case.severity = max(weighed, key=lambda found: found[0])
+            severity = severity_of(signals.intent, reading.urgency, reading.escalation)
+            weighed.append((*priority(signals, self._rules.weights), severity))
+        points, parts, severity = max(weighed, key=lambda found: found[0])
+        found = with_reasons((points, parts), of_time(case.priority_reasons), self._rules.weights)
+        case.priority, case.priority_reasons = found
+        self._grade(case, severity)
         case.addressed_brand = self._addressed(complaints)
+
+    def _grade(self, case: CaseRow, severity: Severity) -> None:
+        """Deadlines come nearer where a case gets graver; what they are otherwise, `follow_up` finds."""
+        if case.severity == severity:
+            return
+        if RANK.index(severity) > RANK.index(Severity(case.severity)):
+            first = self._rules.deadlines.first_answer_at(case.opened_at, severity, case.team)
+            resolution = self._rules.deadlines.resolution_at(case.opened_at, severity, case.team)
+            case.due_first_answer_at = min(case.due_first_answer_at or first, first)
+            case.due_resolution_at = case.due_resolution_at and min(case.due_resolution_at, resolution)
+        cases.add_event(self._session, case, "severity", self._now, old=case.severity, new=severity.value)
+        case.severity = severity
 
     def _addressed(self, complaints: Sequence[Read]) -> bool:
         """Whether the brand was spoken to: tagged, answered, or on a page that is its own."""

@@ -165,7 +165,8 @@ def strands_of(session: Session, brand_id: str, customer_key: int) -> list[Stran
         .where(MatchRow.brand_id == brand_id, MatchRow.customer_key == customer_key, MatchRow.action == Action.LINK)
         .where(PostRow.stage.in_(("read", "routed")), ReadingRow.unhappy)
     )
-    found = [told for told in session.execute(query) if told[2] is None or told[2].customer_key == customer_key]
+    rows: Iterable[tuple[PostRow, ReadingRow, CaseRow | None]] = session.execute(query).tuples()
+    found = [told for told in rows if told[2] is None or told[2].customer_key == customer_key]
     said = _said_with(session, brand_id, [post for post, _, _ in found])
     known: dict[int, tuple[bool, bool]] = {}
     return [_strand(session, post, reading, case, said, known) for post, reading, case in found]

@@ -101,7 +101,8 @@ def _default(field: FieldInfo) -> str:
         return "secret"
     if field.is_required():
         return "required"
-    return f"`{_toml(field.get_default(call_default_factory=True))}`"
+    default = field.get_default(call_default_factory=True)
+    return "none" if default is None else f"`{_toml(default)}`"
 
 
 def _toml(value: Any) -> str:
@@ -111,6 +112,8 @@ def _toml(value: Any) -> str:
         return _toml(value.value)
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (int, float)):
         return f"{value:g}"
     return f'"{value}"'

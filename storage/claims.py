@@ -13,11 +13,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from storage.owner import is_dead, this_process
-from storage.tables import CaseRow, LeaseRow, MessageRow, PostRow
+from storage.tables import CaseRow, LeaseRow, MessageRow, NoticeRow, PostRow
 
-Row = TypeVar("Row", PostRow, CaseRow, MessageRow)
+Row = TypeVar("Row", PostRow, CaseRow, MessageRow, NoticeRow)
 
-LEASED_TABLES: tuple[type[PostRow] | type[CaseRow] | type[MessageRow], ...] = (PostRow, CaseRow, MessageRow)
+LEASED_TABLES: tuple[type[PostRow] | type[CaseRow] | type[MessageRow] | type[NoticeRow], ...] = (
+    PostRow,
+    CaseRow,
+    MessageRow,
+    NoticeRow,
+)
 
 
 def claim(

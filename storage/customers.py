@@ -58,6 +58,12 @@ def preference(session: Session, customer_key: int) -> Preference | None:
     return None
 
 
+def segments_of(session: Session, customer: CustomerRow) -> frozenset[str]:
+    """Every segment of a customer: the one in the file and those whose rule fits."""
+    fitting = select(CustomerSegmentRow.segment).where(CustomerSegmentRow.customer_key == customer.id)
+    return frozenset(filter(None, (customer.segment, *session.scalars(fitting))))
+
+
 def customers_by_order(session: Session, brand_id: str, normal_id: str) -> list[CustomerRow]:
     """The customers of an order number in its normal form."""
     query = (

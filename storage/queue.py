@@ -36,7 +36,7 @@ from storage.tables import (
     SurveyRow,
 )
 
-VIEWS = ("open", "unassigned", "mine", "overdue", "person", "review", "resolved")
+VIEWS = ("open", "unassigned", "mine", "team", "overdue", "person", "review", "resolved")
 PAGE = 50
 REVIEW_PAGE = 20
 REVIEW_OPEN = ("waiting", "unsure")
@@ -59,15 +59,20 @@ OfPost = TypeVar("OfPost", PostVersionRow, ReadingRow)
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What narrows the queue; empty means all. `text` is looked for in posts, authors and, with `people`, customers."""
+    """What narrows the queue; empty means all. `text` is looked for in posts, authors and, with `people`, customers.
+
+    `own_teams` are those of who is looking, for the view `team`.
+    """
 
     intent: str = ""
     network: str = ""
     severity: str = ""
     language: str = ""
     grade: str = ""
+    team: str = ""
     text: str = ""
     people: bool = True
+    own_teams: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ def deadline() -> ColumnElement[Any]:
 
 def view_counts(session: Session, brand_id: str, filters: Filters, user: str, now: datetime) -> dict[str, int]:
     """How many cases each view holds under these filters."""
-    sums = [func.coalesce(func.sum(case((_view(view, user, now), 1), else_=0)), 0) for view in VIEWS]
+    sums = [func.coalesce(func.sum(case((_view(view, filters, user, now), 1), else_=0)), 0) for view in VIEWS]
     counts = session.execute(_narrowed(select(*sums), brand_id, filters)).one()
     return dict(zip(VIEWS, (int(count) for count in counts), strict=True))
 
@@ -143,7 +148,7 @@ def queue_page(
 ) -> list[QueueRow]:
     """One page of a view, the most urgent first: by priority, then deadline."""
     due = deadline()
-    query = _narrowed(select(CaseRow), brand_id, filters).where(_view(view, user, now))
+    query = _narrowed(select(CaseRow), brand_id, filters).where(_view(view, filters, user, now))
     order = (
         (CaseRow.resolved_at.desc(), CaseRow.id)
         if view == "resolved"
@@ -155,7 +160,7 @@ def queue_page(
 
 def choices(session: Session, brand_id: str) -> dict[str, list[str]]:
     """The values that each filter can take in this brand."""
-    columns = {"intent": CaseRow.intent, "network": CaseRow.network, "language": CaseRow.language}
+    columns = {"intent": CaseRow.intent, "network": CaseRow.network, "language": CaseRow.language, "team": CaseRow.team}
     return {
         name: sorted(session.scalars(select(column).where(CaseRow.brand_id == brand_id).distinct()))
         for name, column in columns.items()
@@ -298,12 +303,13 @@ def events_after(session: Session, case_id: int, event_id: int) -> list[CaseEven
     return list(session.scalars(query.order_by(CaseEventRow.id)))
 
 
-def _view(view: str, user: str, now: datetime) -> ColumnElement[bool]:
+def _view(view: str, filters: Filters, user: str, now: datetime) -> ColumnElement[bool]:
     is_open = CaseRow.state.in_(sorted(OPEN_STATES))
     conditions: dict[str, ColumnElement[bool]] = {
         "open": is_open,
         "unassigned": and_(is_open, CaseRow.assignee.is_(None)),
         "mine": and_(is_open, CaseRow.assignee == user),
+        "team": and_(is_open, CaseRow.team.in_(sorted(filters.own_teams))),
         "overdue": and_(is_open, deadline() < now),
         "person": and_(is_open, CaseRow.contact_state == "person"),
         "review": and_(is_open, CaseRow.id.in_(_under_review())),
@@ -329,6 +335,7 @@ def _narrowed(query: Select[Any], brand_id: str, filters: Filters) -> Select[Any
         (CaseRow.severity, filters.severity),
         (CaseRow.language, filters.language),
         (CaseRow.grade, filters.grade),
+        (CaseRow.team, filters.team),
     ):
         if value:
             query = query.where(column == value)

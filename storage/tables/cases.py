@@ -28,6 +28,7 @@ class CaseRow(Branded, Leased, Base):
     """One complaint of one customer (or author) in one thread.
 
     `subject` is `customer:<key>`, `author:<key>` or, for a post without an author, `post:<key>`;
+    `assigned_by` is who gave the case to its assignee, `vigie` where the program did: then no person has taken it yet.
     `revision` guards two people saving at once. `state_since` is when it came into its state, `reopened` how often it
     was opened again, `escalation` how many missed deadlines handed it up.
     """
@@ -64,6 +65,7 @@ class CaseRow(Branded, Leased, Base):
     priority_reasons: Mapped[list[Any]] = mapped_column(default=list)
     team: Mapped[str] = mapped_column(String(80))
     assignee: Mapped[str | None] = mapped_column(String(200))
+    assigned_by: Mapped[str | None] = mapped_column(String(320))
     requested_channel: Mapped[str | None] = mapped_column(String(40))
     addressed_brand: Mapped[bool] = mapped_column(default=False)
     opened_at: Mapped[datetime]

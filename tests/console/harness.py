@@ -22,6 +22,11 @@ Fill = Callable[[Callable[[Session], Any]], Any]
 SETTINGS: dict[str, Any] = {
     "brands": [{"id": "hirondelle", "name": "Hirondelle"}, {"id": "pelican", "name": "Pélican"}],
     "console": {"idle_hours": 8, "session_hours": 24},
+    "teams": [{"name": "logistics", "hours": ["mon-fri 09:00-18:00"], "escalate_to": "lea@example.org"}],
+    "people": [
+        {"email": "agent.hirondelle@example.org", "teams": ["logistics"], "capacity": 5, "languages": ["fr"]},
+        {"email": "lea@example.org", "teams": ["logistics", "billing"], "skills": ["delivery"], "notify_env": "X"},
+    ],
 }
 
 

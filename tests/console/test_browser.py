@@ -121,6 +121,7 @@ def paths(ids: dict[str, int]) -> list[str]:
         "/trends",
         "/listening",
         "/quality",
+        "/team",
         "/nowhere",
     ]
 

@@ -27,7 +27,9 @@ PAGES = (
     "/trends?days=90",
     "/listening",
     "/quality",
+    "/team",
     "/?view=resolved",
+    "/?view=team",
     "/?view=review&q=colis",
 )
 

@@ -41,6 +41,8 @@ def test_a_user_is_added_listed_and_disabled(settings: str) -> None:
         ["add", "lea@example.org", "--password-stdin", "--brand", "other"],
         ["add", "lea@example.org"],
         ["disable", "nobody@example.org"],
+        ["away", "nobody@example.org", "--from", "2026-11-16", "--until", "2026-11-16"],
+        ["back", "nobody@example.org"],
     ],
 )
 def test_what_is_wrong_is_said(settings: str, words: list[str]) -> None:
@@ -52,3 +54,12 @@ def test_no_password_is_no_user(settings: str) -> None:
     words = ["add", "lea@example.org", "--password-stdin", "--config", settings]
     with pytest.raises(BadInput):
         runner.invoke(commands, words, input="", catch_exceptions=False)
+
+
+def test_an_absence_is_noted_and_ended(settings: str) -> None:
+    add = ["add", "lea@example.org", "--password-stdin", "--config", settings]
+    runner.invoke(commands, add, input="une longue phrase\n", catch_exceptions=False)
+    words = ["away", "lea@example.org", "--from", "2030-01-02", "--until", "2030-01-09", "--config", settings]
+    assert "2030-01-02 to 2030-01-09" in runner.invoke(commands, words, catch_exceptions=False).stderr
+    words = ["back", "lea@example.org", "--from", "2030-01-05", "--config", settings]
+    assert "1 absences changed" in runner.invoke(commands, words, catch_exceptions=False).stderr

@@ -315,6 +315,7 @@ def upgrade() -> None:
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("state_since", UtcDateTime()))
         batch_op.add_column(sa.Column("reopened", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("assigned_by", sa.String(length=320)))
         batch_op.add_column(sa.Column("escalation", sa.Integer(), server_default="0", nullable=False))
         batch_op.create_index("ix_cases_assignee", ["brand_id", "assignee", "state"], unique=False)
 
@@ -348,7 +349,7 @@ def downgrade() -> None:
         op.drop_column("messages", column)
     op.drop_column("case_posts", "pinned")
     op.drop_index("ix_cases_assignee", "cases")
-    for column in ("escalation", "reopened", "state_since"):
+    for column in ("escalation", "assigned_by", "reopened", "state_since"):
         op.drop_column("cases", column)
     for table in (
         "desk_comments",
