@@ -40,8 +40,21 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, moves, reviews, doubts, messages, trends, listening, quality, ask, claims)
-PAGES = (signin, queue, case, reviews, doubts, messages, team, trends, listening, quality, ask, claims)
+PAGES = (
+    signin,
+    queue,
+    case,
+    moves,
+    reviews,
+    doubts,
+    messages,
+    team,
+    trends,
+    listening,
+    quality,
+    ask,
+    claims,
+)
 
 
 class HashedFiles(StaticFiles):

@@ -8,7 +8,7 @@ stored, not of the order in which it came. What people decided goes first (docs/
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -165,7 +165,7 @@ def strands_of(session: Session, brand_id: str, customer_key: int) -> list[Stran
         .where(MatchRow.brand_id == brand_id, MatchRow.customer_key == customer_key, MatchRow.action == Action.LINK)
         .where(PostRow.stage.in_(("read", "routed")), ReadingRow.unhappy)
     )
-    rows: Iterable[tuple[PostRow, ReadingRow, CaseRow | None]] = session.execute(query).tuples()
+    rows = cast(Iterable[tuple[PostRow, ReadingRow, CaseRow | None]], session.execute(query))
     found = [told for told in rows if told[2] is None or told[2].customer_key == customer_key]
     said = _said_with(session, brand_id, [post for post, _, _ in found])
     known: dict[int, tuple[bool, bool]] = {}

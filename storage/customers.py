@@ -13,6 +13,7 @@ from storage.merges import kept_of, records_of
 from storage.tables import (
     ContactPointRow,
     CustomerRow,
+    CustomerSegmentRow,
     OrderRow,
     PreferenceRow,
 )
