@@ -197,7 +197,7 @@ def snapshot(case: CaseRow) -> dict[str, Any]:
 
 
 def free_subject(session: Session, case: CaseRow, subject: str, network: str, thread: str) -> str:
-    """The subject under which a case can stand in a thread: one of its own, where people keep two of one subject apart."""
+    """The subject under which a case stands in a thread: one of its own, where people keep two of a subject apart."""
     own = f"{subject}:{case.id}"
     if (case.subject, case.network, case.thread) == (own, network, thread):
         return own
