@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
+from config.desks import DesksSettings
 from domain.brand import Brand
 from domain.contact import ContactPolicy
 from domain.errors import Misconfigured
@@ -431,6 +432,7 @@ class Settings(Section):
     contact: ContactSettings = ContactSettings()
     claims: ClaimsSettings = ClaimsSettings()
     channels: ChannelsSettings = ChannelsSettings()
+    desks: DesksSettings = DesksSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
 

@@ -13,6 +13,7 @@ from console.timeline import timeline
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, web_of
 from domain.case import CaseState, may_step
 from storage.corrections import in_force
+from storage.desks import tickets_of
 from storage.queue import REVIEW_OPEN, Dossier, brand_of_case, dossier, events_after
 
 router = APIRouter()
@@ -29,6 +30,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
             raise PageError(404)
         refused = _refused(session, found)
         corrected = in_force(session, [post.post.id for post in found.posts])
+        tickets = tickets_of(session, case_id)
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
         request,
@@ -41,6 +43,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         links=[post.match for post in found.posts if post.match and post.match.action == "link"],
         refused=refused,
         corrected=corrected,
+        tickets=tickets,
         heads=head_labels(),
         last_event=max((event.id for event in found.events), default=0),
         may_resolve=may_step(CaseState(found.case.state), CaseState.RESOLVED),
@@ -65,6 +68,14 @@ def resolve(request: Request, acting: Acting, case_id: int, revision: Seen, last
 @router.post("/cases/{case_id}/reopen")
 def reopen(request: Request, acting: Acting, case_id: int, revision: Seen, last_event: Seen = 0) -> Response:
     return _move(request, acting, case_id, revision, last_event, CaseState.REOPENED)
+
+
+@router.post("/cases/{case_id}/desk/retry")
+def retry_desk(request: Request, acting: Acting, case_id: int, desk: Annotated[str, Form()] = "") -> Response:
+    def act(session: Session, who: Viewer) -> None:
+        actions.retry_desk(session, case_id, desk, who.user.email, web_of(request).now())
+
+    return _do(request, acting, case_id, act)
 
 
 @router.post("/cases/{case_id}/note")

@@ -3,6 +3,7 @@
 from prefect import flow, task
 
 from flows.base import PATIENT, Outcome, current_app
+from flows.desks import exchange
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
 from storage.claims import release_dead
@@ -14,7 +15,7 @@ def follow_up() -> Outcome:
     total = recover()
     for brand in current_app().settings.all_brands():
         total += tidy(brand.id)
-    return total
+    return total.beside(exchange())
 
 
 @task(name="recover", **PATIENT.options())
