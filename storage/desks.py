@@ -105,20 +105,22 @@ def waiting(
 
 def _has_words(kinds: Collection[str]) -> ColumnElement[bool]:
     told = exists(
-        select(DeskCommentRow.id).where(
+        select(DeskCommentRow.id)
+        .where(
             DeskCommentRow.ticket_key == DeskTicketRow.id,
             DeskCommentRow.event_id == CaseEventRow.id,
             DeskCommentRow.remote_id.is_not(None),
         )
+        .correlate(DeskTicketRow, CaseEventRow)
     )
     mine = and_(CaseEventRow.case_id == DeskTicketRow.case_id, CaseEventRow.kind.in_(kinds), ~told)
-    return exists(select(CaseEventRow.id).where(mine, _is_for(DeskTicketRow.desk)))
+    return exists(select(CaseEventRow.id).where(mine, _is_for(DeskTicketRow.desk)).correlate(DeskTicketRow))
 
 
 def _is_for(desk: ColumnElement[str] | str) -> ColumnElement[bool]:
     """An opening is told only to the desk that it names; a note without words any more is told to nobody."""
     of_desk = CaseEventRow.detail["desk"].as_string() == desk
-    kept = exists(select(NoteRow.id).where(NoteRow.event_id == CaseEventRow.id))
+    kept = exists(select(NoteRow.id).where(NoteRow.event_id == CaseEventRow.id).correlate(CaseEventRow))
     return and_(or_(CaseEventRow.kind != OPENED, of_desk), or_(CaseEventRow.kind != NOTE, kept))
 
 

@@ -188,7 +188,7 @@ class Desk(Protocol):
         ...
 
     def is_genuine(self, body: bytes, headers: Mapping[str, str]) -> bool:
-        """Whether a delivery comes from this desk. `headers` have small names. Raises Misconfigured without a secret."""
+        """Whether a delivery is this desk's. `headers` have small names. Raises Misconfigured without a secret."""
         return False
 
     def told(self, body: bytes) -> list[Told]:
