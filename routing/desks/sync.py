@@ -422,8 +422,8 @@ class _Sync:
             return self._news(session, row, case, settle(session, row, case, self.desk, Remote("", None), self.now()))
 
     def _news(self, session: Session, row: DeskTicketRow, case: CaseRow, state: DeskState | None) -> _News | None:
-        if state is None and case.revision <= row.pushed_revision:
-            return None
+        if case.revision <= row.pushed_revision:
+            return None  # nothing was done here since: what was refused is not fought over
         return _News(_words.ticket(session, case, self.rules), state, case.revision)
 
     def _tell(self, place: _Place, news: _News | None, stamp: str) -> Synced:

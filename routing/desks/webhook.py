@@ -87,7 +87,9 @@ class WebhookDesk(Desk):
 
     def comment(self, remote_id: str, text: str, key: str) -> str:
         """Named by our own key."""
-        self._post(key, "vigie.case.commented", remote_id, {"id": remote_id, "comment": {"id": key, "text": text}})
+        self._post(
+            key, "vigie.case.commented", key.rpartition("/")[0], {"id": remote_id, "comment": {"id": key, "text": text}}
+        )
         return key
 
     def read(self, remote_id: str) -> Remote | None:
