@@ -463,7 +463,7 @@ ACTS = st.lists(
 
 @settings(
     phases=[Phase.generate],
-    max_examples=250,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
