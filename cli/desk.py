@@ -56,7 +56,7 @@ def problems(brand: BrandOption = None, config: ConfigOption = None, json: JsonO
         return
     table = Table("case", "desk", "ticket", "problem")
     for row in found:
-        table.add_row(str(row["case"]), row["desk"], row["ticket"] or "–", row["problem"])
+        table.add_row(*(str(row[name] or "–") for name in ("case", "desk", "ticket", "problem")))
     results.print(table)
 
 

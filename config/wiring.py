@@ -35,7 +35,7 @@ from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
 from routing.contact import ContactRules, recheck
 from routing.desks.base import Desk, desks_of
-from routing.desks.sync import DeskRules
+from routing.desks.words import DeskRules
 from routing.intake import IntakeRules
 from routing.matching.certificate import CertificateRules
 from routing.matching.learning import LearningRules

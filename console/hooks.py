@@ -19,7 +19,7 @@ from console.web import PageError, Web, web_of
 from domain.errors import BadInput, Misconfigured
 from listeners.webhook.listener import PATH, Door, WebhookListener, WebhookSettings
 from routing.desks.base import Desk, desks_of
-from routing.desks.sync import take
+from routing.desks.taking import take
 from storage.listening import store_batch
 
 log = logging.getLogger("vigie.console")

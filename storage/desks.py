@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.case import OPEN_STATES, CaseState
 from storage.cases import add_event
@@ -117,7 +117,7 @@ def _has_words(kinds: Collection[str]) -> ColumnElement[bool]:
     return exists(select(CaseEventRow.id).where(mine, _is_for(DeskTicketRow.desk)).correlate(DeskTicketRow))
 
 
-def _is_for(desk: ColumnElement[str] | str) -> ColumnElement[bool]:
+def _is_for(desk: InstrumentedAttribute[str] | str) -> ColumnElement[bool]:
     """An opening is told only to the desk that it names; a note without words any more is told to nobody."""
     of_desk = CaseEventRow.detail["desk"].as_string() == desk
     kept = exists(select(NoteRow.id).where(NoteRow.event_id == CaseEventRow.id).correlate(CaseEventRow))

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 import routing.desks
 from domain.errors import Misconfigured, Permanent, Transient
 
-PARTS = ("base", "sync")
+PARTS = ("base", "sync", "taking", "words")
 LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost")
 DELIVERY_SECONDS = 300.0
 

@@ -15,13 +15,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from domain.case import CaseState
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain, VigieError
-from routing.desks import _words
-from routing.desks._agree import Here, agree
-from routing.desks._words import DeskRules
-from routing.desks.base import Busy, Comment, Desk, DeskState, Remote, Ticket, Told
-from routing.plain import plain_text
+from routing.desks import words
+from routing.desks.base import Busy, Comment, Desk, DeskState, Remote, Ticket
+from routing.desks.taking import settle, take_comment
+from routing.desks.words import DeskRules
 from storage import cases, desks
 from storage.brands import lock_brand
 from storage.claims import hold, let_go
@@ -33,8 +31,6 @@ OVERLAP = timedelta(minutes=5)
 SETTLED = timedelta(minutes=5)
 LATER, MUCH_LATER = timedelta(minutes=5), timedelta(hours=1)
 GIVE_UP = 3
-WHY = "said in the desk"
-IN_VAIN = "the case and the ticket cannot agree: its life forbids what the desk says"
 GONE = "the ticket is gone in the desk"
 UNKNOWN = "nobody knows whether the ticket was made: it is looked for again"
 TAKEN = "the desk gave us the ticket of another case: is the prefix used by another installation?"
@@ -73,79 +69,6 @@ def sync_desk(
     sync = _Sync(database, brand_id, desk, rules, now, batch, lease_seconds)
     with sync.held() as mine:
         return sync.run() if mine else Synced(left=1, errors=(f"{desk.name}: another process is at it",))
-
-
-def take(session: Session, desk: Desk, told: Told, rules: DeskRules, now: datetime) -> int:
-    """Believe a genuine delivery of a desk that cannot be read, or note that a ticket is worth a look.
-
-    Returns how many tickets it spoke of. One that is older than the last is passed over, but for its comments.
-    """
-    if desk.readable or told.remote is None:
-        return desks.nudge(session, desk.name, [told.remote_id])
-    found = desks.named(session, desk.name, told.remote_id)
-    for row in found:
-        lock_brand(session, row.brand_id)
-        session.refresh(row)
-        case = session.get_one(CaseRow, row.case_id)
-        for comment in told.comments:
-            take_comment(session, row, case, desk, rules, comment, now)
-        at = told.remote.changed_at
-        if row.pulled_at is None or (at is not None and at > row.pulled_at):
-            settle(session, row, case, desk, told.remote, now)
-            row.pulled_at = min(at, now) if at is not None else now
-    return len(found)
-
-
-def settle(
-    session: Session, row: DeskTicketRow, case: CaseRow, desk: Desk, remote: Remote, now: datetime
-) -> DeskState | None:
-    """Bring case and ticket to agree, as far as that is done here; returns the state that the desk is to be told."""
-    last = desks.standing(session, case)
-    by_person = "@" in last.actor or case.state == CaseState.REOPENED
-    known = None if row.remote_state is None else DeskState(row.remote_state)
-    here = Here(CaseState(case.state), last.at, by_person)
-    found = agree(here, remote.state, remote.changed_at, known, desk.shown)
-    actor, in_step = f"desk:{desk.name}", case.revision == row.pushed_revision
-    for state in found.steps:
-        cases.step(session, case, state, now, actor, WHY)
-        case.snoozed_until = None
-    if found.refused:
-        cases.add_event(session, case, "desk_refused", now, actor, desk=desk.name, state=str(remote.state), why=IN_VAIN)
-    if found.tell is None and remote.state is not None:
-        row.remote_state = remote.state.value
-    if found.steps and in_step:
-        row.pushed_revision = case.revision
-    return found.tell
-
-
-def take_comment(
-    session: Session, row: DeskTicketRow, case: CaseRow, desk: Desk, rules: DeskRules, comment: Comment, now: datetime
-) -> bool:
-    """Keep a comment of the desk as a note, once; our own are known by their number or by their last line."""
-    known = desks.comments_of(session, row.id)
-    if any(one.remote_id == comment.remote_id for one in known):
-        return False
-    event_id = _words.marked(comment.text, case, rules)
-    own = next((one for one in known if one.event_id == event_id and one.remote_id is None), None)
-    if own is not None:
-        own.remote_id = comment.remote_id
-        return False
-    described = event_id == 0 and not any(one.event_id is None for one in known)
-    entry = DeskCommentRow(
-        brand_id=row.brand_id,
-        ticket_key=row.id,
-        remote_id=comment.remote_id,
-        direction="out" if described else "in",
-        at=now,
-    )
-    text = plain_text(comment.text).strip()[: _words.LONGEST_NOTE]
-    if not described and text and not desks.is_erased(case):
-        entry.event_id = cases.add_note(session, case, text, now, f"desk:{desk.name}").id
-        if comment.public:
-            cases.hold_contact(session, case, "an agent answered in the desk")
-    session.add(entry)
-    session.flush()
-    return entry.event_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +238,7 @@ class _Sync:
                 troubled=row.retry_at is not None or row.problem is not None,
                 erased=desks.is_erased(case),
                 case_open=desks.is_open(case),
-                ticket=_words.ticket(session, case, self.rules),
+                ticket=words.ticket(session, case, self.rules),
                 revision=case.revision,
             )
 
@@ -391,7 +314,7 @@ class _Sync:
                 row.remote_id, row.url = remote.remote_id, remote.url or None
                 # Of a desk that only delivers, its clock may be behind ours: its first words must not count as old.
                 row.pushed_at, row.pulled_at = now, now if self.desk.readable else now - OVERLAP
-                row.retry_at = row.problem = None
+                row.retry_at, row.problem = None, desks.ERASED_HERE if place.erased else None
                 case = session.get_one(CaseRow, row.case_id)
                 cases.add_event(session, case, desks.OPENED, now, actor, desk=self.desk.name, ticket=remote.remote_id)
         except IntegrityError:
@@ -424,7 +347,7 @@ class _Sync:
     def _news(self, session: Session, row: DeskTicketRow, case: CaseRow, state: DeskState | None) -> _News | None:
         if case.revision <= row.pushed_revision:
             return None  # nothing was done here since: what was refused is not fought over
-        return _News(_words.ticket(session, case, self.rules), state, case.revision)
+        return _News(words.ticket(session, case, self.rules), state, case.revision)
 
     def _tell(self, place: _Place, news: _News | None, stamp: str) -> Synced:
         if news is None:
@@ -451,8 +374,8 @@ class _Sync:
             told = [
                 (
                     word,
-                    _words.said(word, case, self.rules, place.ticket.body),
-                    _words.mark(case, self.rules, word.event_id),
+                    words.said(word, case, self.rules, place.ticket.body),
+                    words.mark(case, self.rules, word.event_id),
                 )
                 for word in desks.words(session, row, self._kinds)
             ]

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from domain.case import CASE_STEPS, CaseState
 from domain.errors import Misconfigured, Permanent, Uncertain
 from routing.desks._agree import IN_DESKS, steps_to
-from routing.desks._words import marked
 from routing.desks.base import Busy, Comment, DeskState, Remote, Told
-from routing.desks.sync import DeskRules, Synced, sync_desk, take
+from routing.desks.sync import Synced, sync_desk
+from routing.desks.taking import take
+from routing.desks.words import DeskRules, marked
 from storage import cases, desks, people
 from storage.brands import ensure_brands
 from storage.database import Database
