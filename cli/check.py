@@ -1,6 +1,7 @@
 """`vigie check`: what works, what does not, and how to mend it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +22,7 @@ from routing.channels.base import find_channels
 from routing.matching.certificate import permissions
 from routing.notices import known_address
 from storage.database import head_revision
+from storage.desks import problems
 from storage.listening import Sample, gaps_since, load_cursor, recent_posts, spent_today
 from storage.sources import source_states
 from storage.staff import may_act
@@ -77,6 +79,8 @@ def findings(app: App) -> Iterator[Finding]:
         yield from _customer_sources(app, brand)
     yield from _staff(app)
     yield from _channels(app)
+    for brand in app.settings.all_brands():
+        yield from _desks(app, brand)
 
 
 def _staff(app: App) -> Iterator[Finding]:
@@ -251,3 +255,34 @@ def _channels(app: App) -> Iterator[Finding]:
     yield Finding(
         "shadow mode", "ok" if carriers.switched_on else "off", detail, "channels.email.on = true sends real mail"
     )
+
+
+def _desks(app: App, brand: Brand) -> Iterator[Finding]:
+    """Each outside desk: its access, why it waits, and which tickets wait for a person."""
+    try:
+        names = app.desk_names(brand)
+    except VigieError as error:
+        yield Finding("desks", "broken", _line(error), "mend [desks] in the settings")
+        return
+    for name in names:
+        what = f"desk {name} ({brand.id})"
+        found = _try(what, partial(_desk_access, app, name), f"mend [desks.{name}], see docs/desks.md")
+        yield found if found.state == "broken" else _desk(app, brand, name, found)
+
+
+def _desk_access(app: App, name: str) -> str:
+    with closing(app.desk(name)) as desk:
+        return desk.check()
+
+
+def _desk(app: App, brand: Brand, name: str, found: Finding) -> Finding:
+    with app.database.read() as session:
+        row = load_cursor(session, brand.id, f"desk {name}", "")
+        stuck = [ticket for ticket in problems(session, brand.id) if ticket.desk == name]
+    if row is not None and row.paused:
+        return Finding(found.what, "warning", f"paused: {row.paused}", "it is tried again by itself; vigie desk sync")
+    if stuck:
+        return Finding(
+            found.what, "warning", f"{found.detail}; {len(stuck)} tickets wait for a person", "vigie desk list"
+        )
+    return found

@@ -13,6 +13,7 @@ try:
         console,
         corrections,
         customer,
+        desk,
         evaluate,
         files,
         grade,
@@ -62,6 +63,7 @@ vigie.command("console")(console.console)
 
 vigie.add_typer(claims.commands, name="claims")
 vigie.add_typer(customer.commands, name="customer")
+vigie.add_typer(desk.commands, name="desk")
 vigie.add_typer(grade.commands, name="grade")
 vigie.add_typer(users.commands, name="user")
 

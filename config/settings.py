@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, create_model, field_validator, model_validator
 
+from config.desks import DesksSettings
 from config.section import Section, known_zone
 from config.teams import PersonSettings, PrioritySettings, TeamSettings, check_teams
 from domain.brand import Brand
@@ -438,6 +439,7 @@ class Settings(Section):
     contact: ContactSettings = ContactSettings()
     claims: ClaimsSettings = ClaimsSettings()
     channels: ChannelsSettings = ChannelsSettings()
+    desks: DesksSettings = DesksSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
 

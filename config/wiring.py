@@ -37,6 +37,8 @@ from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
 from routing.contact import ContactRules, recheck
 from routing.deadlines import Deadlines
+from routing.desks.base import Desk, desks_of
+from routing.desks.words import DeskRules
 from routing.intake import IntakeRules
 from routing.joining import JoinRules
 from routing.matching.certificate import CertificateRules
@@ -51,6 +53,19 @@ from storage.brands import ensure_brands
 from storage.claims import release_dead
 from storage.database import Database
 from storage.tables import MessageRow
+
+
+def desk_rules(settings: Settings, name: str) -> DeskRules:
+    """What a desk is told, and of which cases."""
+    table = settings.desks.tables()[name]
+    return DeskRules(
+        share=table.share,
+        prefix=table.prefix,
+        console=settings.claims.base_url,
+        language=settings.console.language,
+        severities=table.severities,
+        teams=dict(table.teams),
+    )
 
 
 class App:
@@ -262,6 +277,25 @@ class App:
         email = cast(EmailSettings, self.settings.channels.tables()[EmailChannel.name])
         shadow = FolderChannel(FolderOptions(self.outbox_folder(), email.sender))
         return Carriers(carriers_of(self.settings.channels.tables(), around), shadow)
+
+    def desk_names(self, brand: Brand) -> tuple[str, ...]:
+        """The outside desks that are switched on for a brand."""
+        tables = self.settings.desks.tables()
+        return tuple(name for name, table in tables.items() if table.on and self._is_for(table.brand, brand))
+
+    def desk(self, name: str) -> Desk:
+        """One of them; close it when done."""
+        return desks_of({name: self.settings.desks.tables()[name]}, self.now)[name]
+
+    def desk_rules(self, name: str) -> DeskRules:
+        """What a desk is told, and of which cases."""
+        return desk_rules(self.settings, name)
+
+    def _is_for(self, told: str, brand: Brand) -> bool:
+        ids = [one.id for one in self.settings.all_brands()]
+        if told and told not in ids:
+            raise Misconfigured(f"desks: brand {told!r} is none of {', '.join(ids)}")
+        return told in ("", brand.id)
 
     def outbox_folder(self) -> Path:
         """Where messages are written while their channel is off."""

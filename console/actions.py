@@ -14,7 +14,7 @@ from domain.case import CaseState, may_step
 from domain.evidence import Action, Grade
 from domain.team import Staff
 from routing.notices import tell
-from storage import audit, cases, corrections, messages
+from storage import audit, cases, corrections, desks, messages
 from storage.assignees import give, hand_to_team, take_back
 from storage.staff import may_act
 from storage.tables import CaseEventRow, CasePostRow, CaseRow, CustomerRow, MatchRow, MessageRow, PostRow
@@ -94,6 +94,18 @@ def add_note(session: Session, case_id: int, text: str, actor: str, now: datetim
         return
     cases.add_note(session, case, text, now, actor)
     _audit(session, case, "case.note", actor, now)
+
+
+def retry_desk(session: Session, case_id: int, desk: str, actor: str, now: datetime) -> None:
+    """Have a ticket in an outside desk tried again; what has no problem is left alone."""
+    case = session.get_one(CaseRow, case_id, with_for_update=True, populate_existing=True)
+    ticket = next((row for row in desks.tickets_of(session, case_id) if row.desk == desk), None)
+    if ticket is None:
+        raise PageError(404)
+    if ticket.problem is None:
+        return
+    desks.retry(session, ticket, actor, now)
+    _audit(session, case, "desk.retry", actor, now)
 
 
 def confirm(session: Session, match: MatchRow, customer_id: str, actor: str, now: datetime) -> int | None:

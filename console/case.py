@@ -16,6 +16,7 @@ from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_v
 from domain.case import CaseState, may_step
 from storage.assignees import in_charge
 from storage.corrections import in_force
+from storage.desks import tickets_of
 from storage.queue import REVIEW_OPEN, Dossier, brand_of_case, dossier, events_after
 from storage.staff import may_act
 
@@ -35,6 +36,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         offered = choices(web, session, found)
         people = sorted(may_act(session, here.brand_id)) if here.may_act else []
         corrected = in_force(session, [post.post.id for post in found.posts])
+        tickets = tickets_of(session, case_id)
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
         request,
@@ -47,6 +49,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         links=[post.match for post in found.posts if post.match and post.match.action == "link"],
         refused=refused,
         corrected=corrected,
+        tickets=tickets,
         heads=head_labels(),
         last_event=max((event.id for event in found.events), default=0),
         may_resolve=may_step(CaseState(found.case.state), CaseState.RESOLVED),
@@ -100,6 +103,14 @@ def give_back(request: Request, acting: Acting, case_id: int, revision: Seen, la
 @router.post("/cases/{case_id}/resolve")
 def resolve(request: Request, acting: Acting, case_id: int, revision: Seen, last_event: Seen = 0) -> Response:
     return _move(request, acting, case_id, revision, last_event, CaseState.RESOLVED)
+
+
+@router.post("/cases/{case_id}/desk/retry")
+def retry_desk(request: Request, acting: Acting, case_id: int, desk: Annotated[str, Form()] = "") -> Response:
+    def act(session: Session, who: Viewer) -> None:
+        actions.retry_desk(session, case_id, desk, who.user.email, web_of(request).now())
+
+    return _do(request, acting, case_id, act)
 
 
 @router.post("/cases/{case_id}/note")

@@ -13,10 +13,13 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
+from config.wiring import desk_rules
 from console.throttle import Throttle
 from console.web import PageError, Web, web_of
 from domain.errors import BadInput, Misconfigured
 from listeners.webhook.listener import PATH, Door, WebhookListener, WebhookSettings
+from routing.desks.base import Desk, desks_of
+from routing.desks.taking import take
 from storage.listening import store_batch
 
 log = logging.getLogger("vigie.console")
@@ -50,10 +53,38 @@ def deliver(name: str, request: Request, body: Annotated[bytes, Depends(raw_body
     return JSONResponse(asdict(stored), HTTPStatus.ACCEPTED)
 
 
+@router.post(PATH + "desks/{name}")
+def desk_told(name: str, request: Request, body: Annotated[bytes, Depends(raw_body)]) -> Response:
+    """A desk says that a ticket changed; 202 with how many of ours it spoke of.
+
+    Of a desk that can be read nothing is believed: its tickets are looked at again. So a delivery that comes twice,
+    late or in another order changes nothing.
+    """
+    web = web_of(request)
+    desk = _desk(web, name)
+    if desk is None or not desk.is_genuine(body, request.headers):
+        return _refuse(request, web, f"desk {name}")
+    try:
+        found = desk.told(body)
+    except BadInput as error:
+        return problem(HTTPStatus.BAD_REQUEST, str(error))
+    rules = desk_rules(web.settings, name)
+    with web.database.begin() as session:
+        ours = sum(take(session, desk, told, rules, web.now()) for told in found)
+    return JSONResponse({"tickets": ours}, HTTPStatus.ACCEPTED)
+
+
 def problem(status: HTTPStatus, detail: str, **headers: str) -> JSONResponse:
     """A problem document (RFC 9457)."""
     body = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def _desk(web: Web, name: str) -> Desk | None:
+    """The desk of this name, if it is on and delivers. Raises `Misconfigured`."""
+    table = web.settings.desks.tables().get(name)
+    desk = None if table is None or not table.on else desks_of({name: table}, web.now)[name]
+    return desk if desk is not None and desk.delivers else None
 
 
 def _door(web: Web, name: str) -> Door | None:

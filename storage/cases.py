@@ -30,11 +30,12 @@ def add_event(
     return event
 
 
-def add_note(session: Session, case: CaseRow, text: str, now: datetime, actor: str) -> None:
-    """Keep what an agent wrote; it can be erased, the event beside it cannot."""
+def add_note(session: Session, case: CaseRow, text: str, now: datetime, actor: str) -> CaseEventRow:
+    """Keep what an agent wrote; it can be erased, the event beside it cannot. Returns that event."""
     event = add_event(session, case, "note", now, actor)
     session.flush()
     session.add(NoteRow(brand_id=case.brand_id, event_id=event.id, case_id=case.id, text=text))
+    return event
 
 
 def notes_of(session: Session, case_id: int) -> dict[int, str]:

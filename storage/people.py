@@ -16,6 +16,7 @@ from storage.audits import forget_audits
 from storage.brands import crm_changed, lock_brand
 from storage.claims_link import unlinkable, withdraw
 from storage.customers import find_customer
+from storage.desks import customer_erased
 from storage.fresh import unpacked
 from storage.link_events import forget_customer
 from storage.merges import links_of, records_of
@@ -36,6 +37,7 @@ from storage.tables import (
     CustomerKeyRow,
     CustomerLinkRow,
     CustomerRow,
+    DeskTicketRow,
     DuplicateRow,
     IdentityRow,
     InteractionRow,
@@ -129,6 +131,7 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "claim_codes": _all(session, ClaimCodeRow, ClaimCodeRow.customer_key == customer.id),
         "unlinkable": [row for author in authors if (row := unlinkable(session, author)) is not None],
         "surveys": _all(session, SurveyRow, SurveyRow.case_id.in_(case_ids)),
+        "desk_tickets": _all(session, DeskTicketRow, DeskTicketRow.case_id.in_(case_ids)),
         "history": _all(session, CustomerHistoryRow, CustomerHistoryRow.customer_key == customer.id),
         "links": links_of(session, customer.id),
         "link_words": _all(
@@ -179,6 +182,7 @@ def _erase_record(session: Session, customer: CustomerRow, now: datetime) -> dic
     cases = case_moves.with_merged(session, his)
     removed["notes"] = _delete(session, NoteRow, NoteRow.case_id.in_(cases))
     removed["case_moves_emptied"] = case_moves.forget_customer(session, brand_id, customer.id)
+    removed["desk_tickets_to_empty"] = customer_erased(session, list(cases))
     removed["cases_unlinked"] = _unlink_cases(session, customer)
     for table, columns in PAIRS.items():
         removed[table.__tablename__] = _delete(session, table, or_(*(column == customer.id for column in columns)))

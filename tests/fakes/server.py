@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         status = reply.status if fault.status == 200 else fault.status
         self._send(fault, status, content, {**reply.headers, **fault.headers})
 
-    do_POST = do_GET  # noqa: N815  the name is http.server's
+    do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  the names are http.server's
 
     def _send(self, fault: Fault, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.fake._stop.wait(fault.delay_seconds)

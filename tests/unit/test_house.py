@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from listeners.base import find_listeners
 from routing.channels.base import find_channels
+from routing.desks.base import find_desks
 from scripts import settings_page
 
 ROOT = Path(__file__).parents[2]
@@ -220,6 +221,9 @@ class TestDocumentation:
 
     def test_every_channel_is_documented(self) -> None:
         assert missing("docs/channels.md", find_channels()) == []
+
+    def test_every_desk_is_documented(self) -> None:
+        assert missing("docs/desks.md", find_desks()) == []
 
     def test_an_undocumented_one_would_be_found(self) -> None:
         assert missing("docs/listeners.md", ["nosuchnetwork"]) == ["nosuchnetwork"]

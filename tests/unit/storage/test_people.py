@@ -28,6 +28,7 @@ from storage.tables import (
     CaseEventRow,
     CaseRow,
     CustomerRow,
+    DeskTicketRow,
     MatchRow,
     MessageRow,
     NoteRow,
@@ -110,6 +111,8 @@ def give_messages(session: Session, case: CaseRow) -> None:
             session.add(
                 ReceiptRow(brand_id=BRAND.id, message_key=row.id, provider="smtp", provider_event_id="e", state="delivered", at=NOW, raw=raw)
             )  # fmt: skip
+    ticket = DeskTicketRow(brand_id=BRAND.id, case_id=case.id, desk="zendesk", remote_id="7", created_at=NOW)
+    session.add(ticket)
     survey = SurveyRow(brand_id=BRAND.id, case_id=case.id, kind="csat", asked_at=NOW, score=2, answered_at=NOW)
     survey.comment = "Merci, Solène"
     session.add(survey)

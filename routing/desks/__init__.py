@@ -1,0 +1,1 @@
+"""Outside desks: one file each, found by scanning this package (`base.py` has the protocol)."""
