@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
 
+from config.rules import PlaybookSettings, SegmentSettings, refuse_strangers, refuse_twins
 from domain.brand import Brand
 from domain.contact import ContactPolicy
 from domain.errors import Misconfigured
@@ -433,6 +434,24 @@ class Settings(Section):
     channels: ChannelsSettings = ChannelsSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
+    segments: tuple[SegmentSettings, ...] = ()
+    playbooks: tuple[PlaybookSettings, ...] = ()
+
+    @field_validator("segments")
+    @classmethod
+    def _segments_differ(cls, value: tuple[SegmentSettings, ...]) -> tuple[SegmentSettings, ...]:
+        refuse_twins([one.name for one in value])
+        return value
+
+    @field_validator("playbooks")
+    @classmethod
+    def _playbooks_fit(
+        cls, value: tuple[PlaybookSettings, ...], info: ValidationInfo
+    ) -> tuple[PlaybookSettings, ...]:
+        refuse_twins([one.name for one in value])
+        if "segments" in info.data:
+            refuse_strangers(value, {one.name for one in info.data["segments"]})
+        return value
 
     def all_brands(self) -> tuple[Brand, ...]:
         """Every brand of the installation: `[brand]`, or the list `[[brands]]`."""

@@ -3,6 +3,7 @@
 from prefect import flow, task
 
 from flows.base import PATIENT, Outcome, current_app
+from flows.rules import play_books
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
 from storage.claims import release_dead
@@ -13,7 +14,7 @@ def follow_up() -> Outcome:
     """Everything once, for every brand."""
     total = recover()
     for brand in current_app().settings.all_brands():
-        total += tidy(brand.id)
+        total += tidy(brand.id) + play_books(brand.id)
     return total
 
 
