@@ -445,9 +445,7 @@ class Settings(Section):
 
     @field_validator("playbooks")
     @classmethod
-    def _playbooks_fit(
-        cls, value: tuple[PlaybookSettings, ...], info: ValidationInfo
-    ) -> tuple[PlaybookSettings, ...]:
+    def _playbooks_fit(cls, value: tuple[PlaybookSettings, ...], info: ValidationInfo) -> tuple[PlaybookSettings, ...]:
         refuse_twins([one.name for one in value])
         if "segments" in info.data:
             refuse_strangers(value, {one.name for one in info.data["segments"]})

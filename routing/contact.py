@@ -100,14 +100,25 @@ def plan_batch(session: Session, brand: Brand, rules: ContactRules, limit: int, 
     )
     done = Planned()
     for case in session.scalars(waiting.order_by(CaseRow.priority.desc(), CaseRow.id).limit(limit)).all():
-        decision = (
-            _unsure(session, case)
-            or _held(session, case, rules, now)
-            or decide(situation_of(session, case, rules, now), rules.policy)
-        )
+        decision = decision_of(session, case, rules, now)
         _apply(session, brand, case, decision, rules, now)
         done += replace(Planned(cases=1), **{decision.action.value: 1})
     return done
+
+
+def decision_of(
+    session: Session,
+    case: CaseRow,
+    rules: ContactRules,
+    now: datetime,
+    recall: Callable[[Situation], Situation] | None = None,
+) -> ChannelDecision:
+    """What to do about a case at a time; `recall` takes from the situation what was not yet so (`vigie replay`)."""
+    barred = _unsure(session, case) or _held(session, case, rules, now)
+    if barred is not None:
+        return barred
+    situation = situation_of(session, case, rules, now)
+    return decide(situation if recall is None else recall(situation), rules.policy)
 
 
 def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactRules, now: datetime) -> ChannelDecision:

@@ -11,10 +11,10 @@ from domain.brand import Brand
 from domain.case import OPEN_STATES, CaseState
 from domain.contact import ContactPolicy
 from domain.reading import Intent
+from routing.conditions import named
 from routing.playbook_acts import Acting, act
 from routing.playbook_facts import Story, facts_at, stories
 from routing.playbooks import MEANS_CLOSED_TOO, Playbook, wanting
-from routing.conditions import named
 from storage import cases
 from storage.brands import lock_brand
 from storage.playbooks import Ran, ran_already, record_run

@@ -35,6 +35,7 @@ from storage.tables import (
     CustomerKeyRow,
     CustomerLinkRow,
     CustomerRow,
+    CustomerSegmentRow,
     DuplicateRow,
     IdentityRow,
     InteractionRow,
@@ -44,6 +45,7 @@ from storage.tables import (
     NoteRow,
     ObjectionRow,
     OrderRow,
+    PlaybookRunRow,
     PostRow,
     PreferenceRow,
     RawPostRow,
@@ -65,6 +67,7 @@ OWNED = (
     SourceMemberRow,
     ClaimCodeRow,
     ReviewVoteRow,
+    CustomerSegmentRow,
 )
 PAIRS: dict[type[Any], tuple[Any, ...]] = {
     CustomerLinkRow: (CustomerLinkRow.kept, CustomerLinkRow.merged),
@@ -125,6 +128,8 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "claim_codes": _all(session, ClaimCodeRow, ClaimCodeRow.customer_key == customer.id),
         "unlinkable": [row for author in authors if (row := unlinkable(session, author)) is not None],
         "surveys": _all(session, SurveyRow, SurveyRow.case_id.in_(case_ids)),
+        "segments": _all(session, CustomerSegmentRow, CustomerSegmentRow.customer_key == customer.id),
+        "playbook_runs": _all(session, PlaybookRunRow, PlaybookRunRow.case_id.in_(case_ids)),
         "history": _all(session, CustomerHistoryRow, CustomerHistoryRow.customer_key == customer.id),
         "links": links_of(session, customer.id),
         "link_words": _all(

@@ -117,7 +117,7 @@ def test_not_any_and_all_are_the_logic_of_their_names(one: dict[str, Any], two: 
     ],
 )
 def test_a_mistake_is_named(table: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=".") as error:
+    with pytest.raises(ValueError, match=r"\S") as error:
         parse_when(table, KEYS)
     assert words in str(error.value)
 
@@ -131,6 +131,8 @@ def test_tables_are_not_nested_for_ever() -> None:
 
 
 def test_names_are_found_wherever_they_stand() -> None:
-    when = parse_when({"team": "a", "not": {"segment": "VIP"}, "any": [{"segment": ["x"]}, {"intent": "billing"}]}, KEYS)
+    when = parse_when(
+        {"team": "a", "not": {"segment": "VIP"}, "any": [{"segment": ["x"]}, {"intent": "billing"}]}, KEYS
+    )
     assert named(when) == {"team", "segment", "intent"}
     assert values_of(when, "segment") == {"vip", "x"}
