@@ -18,6 +18,7 @@ from console import (
     case,
     claims,
     doubts,
+    drafts,
     health,
     hooks,
     listening,
@@ -38,7 +39,7 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening, quality, ask, claims)
+PAGES = (signin, queue, case, drafts, reviews, doubts, messages, trends, listening, quality, ask, claims)
 
 
 class HashedFiles(StaticFiles):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from console import actions
 from console.labels import head_labels
+from console.rules import ruled
 from console.timeline import timeline
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, web_of
 from domain.case import CaseState, may_step
@@ -29,6 +30,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
             raise PageError(404)
         refused = _refused(session, found)
         corrected = in_force(session, [post.post.id for post in found.posts])
+        by_rule = ruled(session, found.case, found.notes, here.sees_people)
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
         request,
@@ -42,6 +44,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         refused=refused,
         corrected=corrected,
         heads=head_labels(),
+        ruled=by_rule,
         last_event=max((event.id for event in found.events), default=0),
         may_resolve=may_step(CaseState(found.case.state), CaseState.RESOLVED),
         may_reopen=may_step(CaseState(found.case.state), CaseState.REOPENED),

@@ -43,7 +43,7 @@ def send_draft(
     situation = situation_of(session, case, rules, now)
     decision = decide(replace(situation, case=replace(situation.case, person_in_charge=False)), rules.policy)
     if decision.action not in (ContactAction.SEND, ContactAction.HOLD) or decision.address is None:
-        cases.add_event(session, case, "draft_held", now, actor, draft=event.id, reasons=list(decision.reasons))
+        cases.add_event(session, case, "draft_held", now, actor, draft=event.id, why="; ".join(decision.reasons))
         return decision
     message = _reserve(session, brand, case, event, decision, rules, actor, now)
     cases.add_event(session, case, "draft_sent", now, actor, draft=event.id, message=message.message_id)

@@ -35,6 +35,7 @@ from storage.tables import (
 
 OF_INTENT = "intent"
 OWN_TEAM = "team"
+NO_STEP = "the state of the case does not allow it"
 NO_CALLS = frozenset({"all", "social_care"})
 
 
@@ -131,14 +132,14 @@ def _draft(acting: Acting, wanted: Act) -> None:
 def _snooze(acting: Acting, wanted: Act) -> None:
     case = acting.case
     if not may_step(CaseState(case.state), CaseState.SNOOZED):
-        raise NotDone(f"a case that is {case.state} is not put off")
+        raise NotDone(NO_STEP)
     cases.step(acting.session, case, CaseState.SNOOZED, acting.now, acting.actor, "put off by a playbook")
     case.snoozed_until = acting.now + timedelta(hours=wanted.hours)
 
 
 def _reopen(acting: Acting, _wanted: Act) -> None:
     if not may_step(CaseState(acting.case.state), CaseState.REOPENED):
-        raise NotDone(f"a case that is {acting.case.state} is not reopened")
+        raise NotDone(NO_STEP)
     cases.step(acting.session, acting.case, CaseState.REOPENED, acting.now, acting.actor, "reopened by a playbook")
 
 
