@@ -12,11 +12,12 @@ from cli.base import BrandOption, ConfigOption, JsonOption, application, print_j
 from config.wiring import App
 from domain.case import OPEN_STATES
 from routing.playbooks import Playbook
-from storage.playbooks import recent_cases, segment_sizes, tallies
+from storage.playbooks import Tally, recent_cases, segment_sizes, tallies
 from storage.tables import CaseRow, CustomerSegmentRow
 
 NAMED = 5  # cases
 Plain = dict[str, Any]
+Tallies = dict[tuple[str, bool], Tally]
 
 
 def playbooks(
@@ -69,7 +70,7 @@ def _books(app: App, session: Session, brand_id: str, days: int) -> list[Plain]:
     ]
 
 
-def _book(session: Session, brand_id: str, name: str, book: Playbook | None, found: Plain | Any) -> Plain:
+def _book(session: Session, brand_id: str, name: str, book: Playbook | None, found: Tallies) -> Plain:
     told: Plain = {"name": name, "version": None, "dry_run": None, "then": []}
     if book is not None:
         told |= {"version": book.mark, "dry_run": book.dry_run, "then": [act.as_dict() for act in book.then]}

@@ -1,6 +1,5 @@
 """`[[playbooks]]` and `[[segments]]`: rules as data, checked when the settings are read (`docs/playbooks.md`)."""
 
-import re
 from collections.abc import Collection, Sequence
 from typing import Any, Self
 
@@ -13,7 +12,7 @@ from routing.playbooks import Playbook, make_playbook
 from routing.segments import CUSTOMER_KEYS, Segment
 from routing.templates import template_names
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+NAME = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 
 
 class _Rule(BaseModel):
@@ -26,7 +25,7 @@ class PlaybookSettings(_Rule):
     `dry_run` is on until it is switched off: what would be done is only noted.
     """
 
-    name: str = Field(pattern=NAME.pattern)
+    name: str = Field(pattern=NAME)
     version: str = Field("1", pattern=r"^[\w.-]{1,20}$")
     when: dict[str, Any]
     then: tuple[dict[str, Any], ...] = Field(max_length=20)
@@ -52,7 +51,7 @@ class PlaybookSettings(_Rule):
 class SegmentSettings(_Rule):
     """Customers of whom `when` is true, under a name; kept up by the flow `learn`."""
 
-    name: str = Field(pattern=NAME.pattern)
+    name: str = Field(pattern=NAME)
     when: dict[str, Any]
     _made: Segment = PrivateAttr()
 

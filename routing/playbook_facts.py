@@ -55,7 +55,7 @@ class Story:
         """Every time at which something happened, or was due."""
         dues = (self.case.due_first_answer_at, self.case.due_resolution_at)
         dated = (self.states, self.teams, self.assigned, self.surveys, self.ruptures)
-        told = {entry[0] for entries in dated for entry in entries}  # type: ignore[attr-defined]
+        told = {entry[0] for entries in dated for entry in entries}
         return {self.case.opened_at, *self.posts, *self.came_in, *self.went_out, *filter(None, dues), *told}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from domain.brand import Brand
@@ -61,9 +61,9 @@ def play(
 
 def _cases(
     brand_id: str, playbooks: Sequence[Playbook], after: int, now: datetime, fresh: bool
-) -> Select[tuple[CaseRow]]:
+) -> Select[CaseRow]:
     """Open cases; those that are over for a month as well, where a rule may mean them."""
-    meant = CaseRow.state.in_(OPEN_STATES)
+    meant: ColumnElement[bool] = CaseRow.state.in_(OPEN_STATES)
     if any(named(playbook.when) & MEANS_CLOSED_TOO for playbook in playbooks):
         answered = select(SurveyRow.case_id).where(
             SurveyRow.brand_id == brand_id, SurveyRow.answered_at > now - LOOKED_BACK

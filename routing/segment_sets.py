@@ -29,7 +29,7 @@ NOT_PROFILED = ("all", "profiling")
 RANK = {"declared": 0, "observed": 1, "inferred": 2}
 ABOUT_BRAND = 0.5
 _HOLDS = CustomerLinkRow.undone_at.is_(None)
-Ids = Select[tuple[int]]
+Ids = Select[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +162,10 @@ def _persons(at: At) -> Any:
     return select(chain.c.merged, chain.c.kept).where(chain.c.kept.not_in(merged_away(at))).subquery()
 
 
-def _grouped(source: Any, key: Any, at: At, *conditions: ColumnElement[bool]) -> Any:
+def _grouped(source: Any, key: Any, at: At, *conditions: ColumnElement[bool]) -> Ids:
     """The persons of rows that name a record by `key`, each once."""
     persons = _persons(at)
-    person = func.coalesce(persons.c.kept, key)
+    person: ColumnElement[int] = func.coalesce(persons.c.kept, key)
     query = select(person).select_from(source).outerjoin(persons, persons.c.merged == key).where(*conditions)
     return query.group_by(person)
 

@@ -1,6 +1,5 @@
 """Replay works out both rules by the same functions, for the time of the decision, and writes nothing."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from routing.playing import play
 from routing.replay import Replayed, ReplayRules, replay
 from storage.database import Database
 from storage.readonly import reading_only
-from storage.tables import Base, CaseRow, ConsentRow, ContactPointRow, MessageRow
+from storage.tables import Base, CaseRow, ConsentRow, ContactPointRow, MessageRow, PlaybookRunRow
 from tests.console import factories
 from tests.unit.samples import ACTING, BRAND, NOW
 
@@ -128,10 +127,8 @@ def test_what_replay_says_is_what_the_flow_would_have_done(session: Session) -> 
     new = settings(playbooks=books)
     found = compare(session, new, now=NOW + 10 * HOUR)
     acted: set[tuple[str, int, str]] = set()
-    from storage.tables import PlaybookRunRow
-
     for tick in range(41):
-        play(session, BRAND, App(new).play_rules(BRAND), 0, 100, NOW - 0 * HOUR + tick * HOUR / 4)
+        play(session, BRAND, App(new).play_rules(BRAND), 0, 100, NOW + tick * HOUR / 4)
     for run in session.scalars(select(PlaybookRunRow)):
         acted.add((run.playbook, run.case_id, run.occasion))
     assert {(name, *key) for name, runs in found.after.items() for key in runs.runs} == acted
@@ -154,11 +151,11 @@ def rows(database: Database) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def filled(database: Database) -> Iterator[Database]:
+def filled(database: Database) -> Database:
     with database.begin() as session:
         factories.brand(session)
         decided_case(session)
-    yield database
+    return database
 
 
 def test_replay_leaves_every_row_as_it_is(filled: Database) -> None:
