@@ -59,9 +59,7 @@ def play(
     return Played(len(found), acted, would_act, found[-1].id if len(found) == limit else None)
 
 
-def _cases(
-    brand_id: str, playbooks: Sequence[Playbook], after: int, now: datetime, fresh: bool
-) -> Select[CaseRow]:
+def _cases(brand_id: str, playbooks: Sequence[Playbook], after: int, now: datetime, fresh: bool) -> Select[CaseRow]:
     """Open cases; those that are over for a month as well, where a rule may mean them."""
     meant: ColumnElement[bool] = CaseRow.state.in_(OPEN_STATES)
     if any(named(playbook.when) & MEANS_CLOSED_TOO for playbook in playbooks):
