@@ -1,5 +1,6 @@
 """Playbooks act once for each case and occasion, say what they did, and leave in a person's hands what is there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from domain.case import CaseState
 from routing.playbooks import CASE_KEYS, make_playbook
 from routing.playing import Played, play
 from storage import cases
+from storage.brands import ensure_brands
+from storage.database import Database
 from storage.people import erase_customer, everything_of
 from storage.playbooks import recent_cases, runs_of, tallies
 from storage.tables import (
@@ -354,3 +357,22 @@ def test_a_run_that_dies_leaves_neither_the_run_nor_its_deeds(
     session.refresh(case)
     assert case.team == "logistics"
     assert session.scalars(select(PlaybookRunRow)).all() == []
+
+
+def test_two_workers_at_once_do_what_one_does(database: Database) -> None:
+    with database.begin() as session:
+        ensure_brands(session, [BRAND], NOW)
+        for _ in range(4):
+            opened(session)
+    book = {"when": {"intent": "delivery"}, "then": [{"assign": "care"}, {"note": "x"}]}
+    play_rules = App(rules(book)).play_rules(BRAND)
+
+    def work(_: int) -> int:
+        with database.begin() as session:
+            return play(session, BRAND, play_rules, 0, 100, NOW).acted
+
+    with ThreadPoolExecutor(2) as workers:
+        assert sorted(workers.map(work, range(2))) == [0, 4]
+    with database.read() as session:
+        assert len(session.scalars(select(NoteRow)).all()) == 4
+        assert len(session.scalars(select(PlaybookRunRow)).all()) == 4
