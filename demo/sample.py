@@ -35,9 +35,9 @@ sender = "aide@hirondelle.example"
 
 # What would be done by rule: noted on the cases, not done, until dry_run = false.
 [[playbooks]]
-name = "may-leave"
-when = { intent = "churn_cancel", customer = true }
-then = [{ assign = "retention" }, { template = "intent" }, { callback = true, within_hours = 8 }]
+name = "refund"
+when = { intent = "refund_return", customer = true }
+then = [{ assign = "billing" }, { template = "intent" }, { callback = true, within_hours = 8 }]
 
 [[playbooks]]
 name = "late-answer"

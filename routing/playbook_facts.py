@@ -124,15 +124,15 @@ def facts_at(story: Story, at: datetime, segments: Iterable[str] | None = None) 
         survey=survey[2] if survey else None,
         survey_score=survey[3] if survey else None,
         occasions={
-            "rupture": "+".join(sorted({kind for _, kind in ruptures})) + f"@{_stamp(_latest(ruptures))}",
             "escalation": str(case.escalation),
             "reopened": str(reopened),
             "silence": _stamp(silent),
             "customer_silence": _stamp(last_out),
             "our_silence": _stamp(last_in),
-            "deadline": "+".join(f"{name}@{_stamp(due)}" for name, due in sorted(missed.items())),
             "due": _stamp(_next_due(case, at)),
             "survey": str(survey[1]) if survey else "",
+            **{name: _stamp(due) for name, due in missed.items()},
+            **{kind: _stamp(time) for time, kind in ruptures},
         },
     )
 
@@ -239,10 +239,6 @@ def _due_in(case: CaseRow, at: datetime) -> float | None:
 
 def _last(times: Sequence[datetime], at: datetime) -> datetime | None:
     return max((time for time in times if time <= at), default=None)
-
-
-def _latest(dated: Sequence[Dated]) -> datetime | None:
-    return max((time for time, _ in dated), default=None)
 
 
 def _hours(since: datetime | None, at: datetime) -> float | None:

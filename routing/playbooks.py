@@ -74,7 +74,8 @@ NOTE_LENGTH = 5000
 class CaseFactsForRules:
     """What rules may ask of a case at one instant. Hours are since then; what is not known is None.
 
-    `occasions` says for each kind of occasion which one it is (`survey` → its id, `silence` → since when).
+    `occasions` says for each kind of occasion which one it is (`survey` → its id, `silence` → since when), and of each
+    deadline that was missed and each rupture, when.
     """
 
     brand: str
@@ -164,17 +165,25 @@ def may_mean(playbook: Playbook, facts: CaseFactsForRules) -> bool:
 
 
 def occasion_of(playbook: Playbook, facts: CaseFactsForRules) -> str:
-    """What set a playbook off: the same as long as nothing new happened."""
-    terms = said(playbook.when, facts, CASE_KEYS)
-    kinds = dict.fromkeys(kind for term in terms if (kind := _occasion_kind(term)))
-    told = "+".join(f"{kind}:{facts.occasions.get(kind, '')}" for kind in sorted(kinds)) or ONCE
+    """What set a playbook off: the same as long as nothing happened that it asks about."""
+    parts = {part for term in said(playbook.when, facts, CASE_KEYS) for part in _occasions(term, facts)}
+    told = "+".join(sorted(parts)) or ONCE
     if len(told) <= OCCASION_LENGTH:
         return told
     return f"{told[: OCCASION_LENGTH - 17]}#{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
-def _occasion_kind(term: Term) -> str:
-    return CASE_KEYS[term.key].occasion
+def _occasions(term: Term, facts: CaseFactsForRules) -> Iterator[str]:
+    """Of a list, those that it names and that are so: another deadline that is missed is nothing to it."""
+    key = CASE_KEYS[term.key]
+    if not key.occasion:
+        return
+    if not isinstance(term.wanted, frozenset) or key.how != "has_one_of":
+        yield f"{key.occasion}:{facts.occasions.get(key.occasion, '')}"
+        return
+    for name in getattr(facts, key.fact):
+        if name.casefold() in term.wanted:
+            yield f"{name}:{facts.occasions.get(name, '')}"
 
 
 def _act(table: Mapping[str, Any]) -> Act:
