@@ -21,8 +21,10 @@ try:
         init,
         learn,
         listen,
+        playbooks,
         quality,
         remap,
+        replay,
         run,
         status,
         sync,
@@ -58,6 +60,9 @@ vigie.command("corrections")(corrections.corrections)
 vigie.command("sync")(sync.sync)
 vigie.command("learn")(learn.learn)
 vigie.command("quality")(quality.quality)
+vigie.command("playbooks")(playbooks.playbooks)
+vigie.command("segments")(playbooks.segments)
+vigie.command("replay")(replay.replay)
 vigie.command("status")(status.status)
 vigie.command("console")(console.console)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import Field, ValidationInfo, create_model, field_validator, model_validator
 
 from config.desks import DesksSettings
+from config.rules import PlaybookSettings, SegmentSettings, refuse_strangers, refuse_twins
 from config.section import Section, known_zone
 from config.teams import PersonSettings, PrioritySettings, TeamSettings, check_teams
 from domain.brand import Brand
@@ -442,6 +443,22 @@ class Settings(Section):
     desks: DesksSettings = DesksSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
+    segments: tuple[SegmentSettings, ...] = ()
+    playbooks: tuple[PlaybookSettings, ...] = ()
+
+    @field_validator("segments")
+    @classmethod
+    def _segments_differ(cls, value: tuple[SegmentSettings, ...]) -> tuple[SegmentSettings, ...]:
+        refuse_twins([one.name for one in value])
+        return value
+
+    @field_validator("playbooks")
+    @classmethod
+    def _playbooks_fit(cls, value: tuple[PlaybookSettings, ...], info: ValidationInfo) -> tuple[PlaybookSettings, ...]:
+        refuse_twins([one.name for one in value])
+        if "segments" in info.data:
+            refuse_strangers(value, {one.name for one in info.data["segments"]})
+        return value
 
     @model_validator(mode="after")
     def _teams_fit(self) -> Self:

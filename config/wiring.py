@@ -46,8 +46,10 @@ from routing.matching.learning import LearningRules
 from routing.matching.matcher import MatchRules
 from routing.notices import NoticeRules
 from routing.outbox import Cancel, Hold
+from routing.playing import PlayRules
 from routing.preview import MatchContext
 from routing.rekey import renew_keys
+from routing.segments import Segment
 from routing.upkeep import UpkeepRules
 from storage.brands import ensure_brands
 from storage.claims import release_dead
@@ -255,6 +257,15 @@ class App:
         """What decides whether, where and when a customer is written to."""
         policy = self.settings.contact.policy(brand)
         return ContactRules(policy, load_intents(), network_policy, self.certificate_rules())
+
+    def play_rules(self, brand: Brand) -> PlayRules:
+        """What is done by rule."""
+        playbooks = tuple(section.playbook() for section in self.settings.playbooks)
+        return PlayRules(playbooks, self.settings.contact.policy(brand), load_intents())
+
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments of the settings."""
+        return tuple(section.segment() for section in self.settings.segments)
 
     def claim_rules(self, brand: Brand) -> ClaimRules:
         """What decides how people are asked who they are."""

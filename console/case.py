@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from console import actions
 from console.choices import choices
 from console.labels import head_labels
+from console.rules import ruled
 from console.team import team_names
 from console.timeline import timeline
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, web_of
@@ -37,6 +38,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         people = sorted(may_act(session, here.brand_id)) if here.may_act else []
         corrected = in_force(session, [post.post.id for post in found.posts])
         tickets = tickets_of(session, case_id)
+        by_rule = ruled(session, found.case, found.notes, here.sees_people)
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
         request,
@@ -51,6 +53,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         corrected=corrected,
         tickets=tickets,
         heads=head_labels(),
+        ruled=by_rule,
         last_event=max((event.id for event in found.events), default=0),
         may_resolve=may_step(CaseState(found.case.state), CaseState.RESOLVED),
         may_reopen=may_step(CaseState(found.case.state), CaseState.REOPENED),

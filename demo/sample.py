@@ -32,6 +32,17 @@ path = "outbox"
 
 [channels.email]
 sender = "aide@hirondelle.example"
+
+# What would be done by rule: noted on the cases, not done, until dry_run = false.
+[[playbooks]]
+name = "refund"
+when = { intent = "refund_return", customer = true }
+then = [{ assign = "billing" }, { template = "intent" }, { callback = true, within_hours = 8 }]
+
+[[playbooks]]
+name = "late-answer"
+when = { deadline = "first_answer_missed", severity = "high" }
+then = [{ notify = "team" }]
 """
 
 

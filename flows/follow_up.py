@@ -5,6 +5,7 @@ from prefect import flow, task
 from flows.base import PATIENT, Outcome, current_app
 from flows.desks import exchange
 from flows.minding import assign, keep, tell_teams
+from flows.rules import play_books
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
 from routing.seen_again import note_contacts
@@ -16,7 +17,7 @@ def follow_up() -> Outcome:
     """Everything once, for every brand."""
     total = recover()
     for brand in current_app().settings.all_brands():
-        total += tidy(brand.id) + keep(brand.id) + assign(brand.id)
+        total += tidy(brand.id) + keep(brand.id) + play_books(brand.id) + assign(brand.id)
     return (total + tell_teams()).beside(exchange())
 
 

@@ -1,8 +1,9 @@
-"""Learn: weights from confirmed links, promoted if they rank the links held out no worse."""
+"""Learn: weights from confirmed links, promoted if they rank the links held out no worse; who is in which segment."""
 
 from prefect import flow, task
 
 from flows.base import PATIENT, Outcome, current_app
+from flows.rules import keep_segments
 from routing.matching.learning import learn as learn_weights
 from storage.brands import lock_brand
 
@@ -12,7 +13,7 @@ def learn() -> Outcome:
     """Each brand once."""
     total = Outcome()
     for brand in current_app().settings.all_brands():
-        total = total.beside(weigh(brand.id))
+        total = total.beside(weigh(brand.id)).beside(keep_segments(brand.id))
     return total
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from prefect import flow, task
 
 from flows.base import PATIENT, Outcome, all_steps, current_app
+from flows.rules import play_books
 from routing.claim_accounts import take_word, words_heard
 from routing.intake import reopen_matches, route_batch
 from routing.matching import certificate, shift
@@ -19,6 +20,7 @@ def route() -> Outcome:
     for brand in current_app().settings.all_brands():
         again = take_words(brand.id) + reopen(brand.id)
         total += all_steps(lambda brand=brand: route_posts(brand.id)) + again  # type: ignore[misc]
+        total += play_books(brand.id, fresh=True)
     return total
 
 

@@ -101,23 +101,37 @@ def plan_batch(session: Session, brand: Brand, rules: ContactRules, limit: int, 
     )
     done = Planned()
     for case in session.scalars(waiting.order_by(CaseRow.priority.desc(), CaseRow.id).limit(limit)).all():
-        decision = (
-            _unsure(session, case)
-            or _held(session, case, rules, now)
-            or decide(situation_of(session, case, rules, now), rules.policy)
-        )
+        decision = decision_of(session, case, rules, now)
         _apply(session, brand, case, decision, rules, now)
         done += replace(Planned(cases=1), **{decision.action.value: 1})
     return done
 
 
+def decision_of(
+    session: Session,
+    case: CaseRow,
+    rules: ContactRules,
+    now: datetime,
+    recall: Callable[[Situation], Situation] | None = None,
+) -> ChannelDecision:
+    """What to do about a case at a time; `recall` takes from the situation what was not yet so (`vigie replay`)."""
+    barred = _unsure(session, case) or _held(session, case, rules, now)
+    if barred is not None:
+        return barred
+    situation = situation_of(session, case, rules, now)
+    return decide(situation if recall is None else recall(situation), rules.policy)
+
+
 def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactRules, now: datetime) -> ChannelDecision:
     """Decide once more, as if the message had not been reserved: its last gate before it is handed over."""
     case = session.get_one(CaseRow, message.case_id)
-    held = _held(session, case, rules, now)
+    by_person = "by" in message.decision
+    held = None if by_person else _held(session, case, rules, now)
     if held is not None:
         return held
     situation = situation_of(session, case, rules, now)
+    if by_person:
+        situation = replace(situation, case=replace(situation.case, person_in_charge=False))
     others = tuple(past for past in situation.history if past.case != situation.case.id)
     return decide(replace(situation, history=others), rules.policy)
 
@@ -269,7 +283,7 @@ def _reserve(
     language = customer.language or case.language or brand.language
     template = rules.intents[case.intent].template
     channel = str(decision.channel)
-    facts = _facts(session, brand, case, customer)
+    facts = message_facts(session, brand, case, customer)
     subject, body = render(template, language, facts, channel)
     wanted = messages.Reservation(
         key=_key(session, case),
@@ -296,7 +310,7 @@ def _key(session: Session, case: CaseRow) -> str:
     return f"{case.id}:service:{FIRST_ANSWER}" + (f":{earlier + 1}" if earlier else "")
 
 
-def _facts(session: Session, brand: Brand, case: CaseRow, customer: CustomerRow) -> Facts:
+def message_facts(session: Session, brand: Brand, case: CaseRow, customer: CustomerRow) -> Facts:
     """What a message may say: the brand's own records only, nothing from the post."""
     order = _order_in_question(session, case, customer)
     return Facts(

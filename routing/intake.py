@@ -28,8 +28,9 @@ from routing.matching.certificate import CertificateRules
 from routing.matching.matcher import Matcher, MatchRules
 from routing.matching.quoted import IDENTIFIER_KINDS
 from routing.matching.speaker import speaker_of
-from routing.priority import RANK, Signals, Weights, of_time, priority, severity_of, with_reasons
+from routing.priority import RANK, Weights, of_time, severity_of, with_reasons
 from routing.replies import answered_messages, is_recipient, join_reply
+from routing.weighing import weigh
 from storage import cases, matches
 from storage.brands import lock_brand
 from storage.copies import SHORTEST, group_copies
@@ -619,27 +620,12 @@ class _Intake:
         if case.state == CaseState.NEW:
             self._read_as(case, complaints[0][1])
         customer = None if case.customer_key is None else self._session.get_one(CustomerRow, case.customer_key)
-        weighed = []
         segments = segments_of(self._session, customer) if customer else frozenset()
-        for post, reading in complaints:
-            author = self._author(post)
-            signals = Signals(
-                intent=self._rules.intents[reading.intent],
-                second_intent=reading.second_intent,
-                urgency=reading.urgency,
-                escalation=reading.escalation,
-                posts=len(complaints),
-                followers=(author.followers or 0) if author else 0,
-                reposts=sum(post.reposts or 0 for post, _ in complaints),
-                segments=segments,
-                customer_value=customer.value if customer else None,
-            )
-            severity = severity_of(signals.intent, reading.urgency, reading.escalation)
-            weighed.append((*priority(signals, self._rules.weights), severity))
-        points, parts, severity = max(weighed, key=lambda found: found[0])
-        found = with_reasons((points, parts), of_time(case.priority_reasons), self._rules.weights)
+        weights = self._rules.weights
+        weighed = weigh(complaints, self._author, customer, segments, self._rules.intents, weights)
+        found = with_reasons((weighed.priority, weighed.parts), of_time(case.priority_reasons), weights)
         case.priority, case.priority_reasons = found
-        self._grade(case, severity)
+        self._grade(case, weighed.severity)
         case.addressed_brand = self._addressed(complaints)
 
     def _grade(self, case: CaseRow, severity: Severity) -> None:

@@ -37,6 +37,7 @@ from storage.tables import (
     CustomerKeyRow,
     CustomerLinkRow,
     CustomerRow,
+    CustomerSegmentRow,
     DeskTicketRow,
     DuplicateRow,
     IdentityRow,
@@ -47,6 +48,7 @@ from storage.tables import (
     NoteRow,
     ObjectionRow,
     OrderRow,
+    PlaybookRunRow,
     PostRow,
     PreferenceRow,
     RawPostRow,
@@ -68,6 +70,7 @@ OWNED = (
     SourceMemberRow,
     ClaimCodeRow,
     ReviewVoteRow,
+    CustomerSegmentRow,
 )
 PAIRS: dict[type[Any], tuple[Any, ...]] = {
     CustomerLinkRow: (CustomerLinkRow.kept, CustomerLinkRow.merged),
@@ -132,6 +135,8 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "unlinkable": [row for author in authors if (row := unlinkable(session, author)) is not None],
         "surveys": _all(session, SurveyRow, SurveyRow.case_id.in_(case_ids)),
         "desk_tickets": _all(session, DeskTicketRow, DeskTicketRow.case_id.in_(case_ids)),
+        "segments": _all(session, CustomerSegmentRow, CustomerSegmentRow.customer_key == customer.id),
+        "playbook_runs": _all(session, PlaybookRunRow, PlaybookRunRow.case_id.in_(case_ids)),
         "history": _all(session, CustomerHistoryRow, CustomerHistoryRow.customer_key == customer.id),
         "links": links_of(session, customer.id),
         "link_words": _all(
