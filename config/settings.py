@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
+from config.care import JourneysSettings, OutcomesSettings, SurveySettings, TemplatesSettings
+from config.section import Section
 from domain.brand import Brand
 from domain.contact import ContactPolicy
 from domain.errors import Misconfigured
@@ -25,12 +27,6 @@ from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A table of `vigie.toml`: no unknown keys, no change after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DatabaseSettings(Section):
@@ -155,7 +151,7 @@ class HeadSettings(Section):
     model: str = ""
     revision: str = ""
     zero_shot: bool = False
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field({})
     hypothesis: str = HYPOTHESIS
     max_tokens: int = Field(MAX_TOKENS, ge=16, le=4096)
     temperature: float = Field(1.0, ge=0.01, le=100)
@@ -296,7 +292,7 @@ class MatchingSettings(Section):
 class CustomersSettings(Section):
     """Where the customer file comes from again and again: a table `[customers.sources.NAME]` each."""
 
-    sources: dict[str, CustomerSourceSettings] = {}
+    sources: dict[str, CustomerSourceSettings] = Field({})
 
     @field_validator("sources")
     @classmethod
@@ -431,6 +427,10 @@ class Settings(Section):
     contact: ContactSettings = ContactSettings()
     claims: ClaimsSettings = ClaimsSettings()
     channels: ChannelsSettings = ChannelsSettings()
+    templates: TemplatesSettings = TemplatesSettings()
+    survey: SurveySettings = SurveySettings()
+    journeys: JourneysSettings = JourneysSettings()
+    outcomes: OutcomesSettings = OutcomesSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from domain.after import SURVEY_TEMPLATES
 from domain.case import CaseState, may_step
 from domain.claim import CODE_TEMPLATE
 from domain.contact import PastContact
@@ -297,7 +298,7 @@ def _event(
 
 
 def _case_follows(session: Session, message: MessageRow, state: MessageState, now: datetime, actor: str) -> None:
-    if message.template == CODE_TEMPLATE:  # a code answers nobody
+    if message.template == CODE_TEMPLATE or message.template in SURVEY_TEMPLATES:  # neither answers anybody
         return
     if state is MessageState.HANDED_OVER:
         _answered(session, _living_case(session, message), message.handed_over_at or now, actor)

@@ -24,6 +24,7 @@ from storage.tables import (
     AuthorRow,
     Base,
     CaseEventRow,
+    CaseOutcomeRow,
     CasePostRow,
     CaseRow,
     ClaimCodeRow,
@@ -49,7 +50,9 @@ from storage.tables import (
     RawPostRow,
     ReadingRow,
     ReceiptRow,
+    ResolutionRow,
     ReviewVoteRow,
+    RuptureRow,
     SourceMemberRow,
     SurveyRow,
 )
@@ -65,6 +68,7 @@ OWNED = (
     SourceMemberRow,
     ClaimCodeRow,
     ReviewVoteRow,
+    RuptureRow,
 )
 PAIRS: dict[type[Any], tuple[Any, ...]] = {
     CustomerLinkRow: (CustomerLinkRow.kept, CustomerLinkRow.merged),
@@ -125,6 +129,9 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "claim_codes": _all(session, ClaimCodeRow, ClaimCodeRow.customer_key == customer.id),
         "unlinkable": [row for author in authors if (row := unlinkable(session, author)) is not None],
         "surveys": _all(session, SurveyRow, SurveyRow.case_id.in_(case_ids)),
+        "resolutions": _all(session, ResolutionRow, ResolutionRow.case_id.in_(case_ids)),
+        "ruptures": _all(session, RuptureRow, RuptureRow.customer_key == customer.id),
+        "outcomes": _all(session, CaseOutcomeRow, CaseOutcomeRow.case_id.in_(case_ids)),
         "history": _all(session, CustomerHistoryRow, CustomerHistoryRow.customer_key == customer.id),
         "links": links_of(session, customer.id),
         "link_words": _all(
@@ -227,6 +234,7 @@ def _empty_messages(session: Session, customer: CustomerRow) -> int:
     mine = MessageRow.customer_key == customer.id
     surveyed = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
     session.execute(update(SurveyRow).where(SurveyRow.case_id.in_(surveyed)).values(comment=None))
+    session.execute(update(ResolutionRow).where(ResolutionRow.case_id.in_(surveyed)).values(detail=None))
     told = ReceiptRow.message_key.in_(select(MessageRow.id).where(mine))
     session.execute(update(ReceiptRow).where(told).values(raw={}))
     session.execute(update(MessageRow).where(mine, MessageRow.state == "reserved").values(state="cancelled"))
