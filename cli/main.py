@@ -25,6 +25,7 @@ try:
         run,
         status,
         sync,
+        template,
         train,
         users,
     )
@@ -63,6 +64,7 @@ vigie.command("console")(console.console)
 vigie.add_typer(claims.commands, name="claims")
 vigie.add_typer(customer.commands, name="customer")
 vigie.add_typer(grade.commands, name="grade")
+vigie.add_typer(template.commands, name="template")
 vigie.add_typer(users.commands, name="user")
 
 

@@ -24,8 +24,10 @@ from console import (
     messages,
     quality,
     queue,
+    resolutions,
     reviews,
     signin,
+    surveys,
     trends,
 )
 from console.mask import local_path
@@ -38,7 +40,7 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening, quality, ask, claims)
+PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening, quality, ask, claims, resolutions, surveys)
 
 
 class HashedFiles(StaticFiles):

@@ -59,7 +59,7 @@ class Words:
         known = self._table["event"]
         if kind.startswith("message_") and kind not in known:
             return self("event.message", state=self.label("message_state", kind.removeprefix("message_")).lower())
-        values = {"old": "", "new": "", "to": "", "merged": "", "into": "", **detail}
+        values = {"old": "", "new": "", "to": "", "merged": "", "into": "", "score": "", **detail}
         if kind == "state":
             values |= {name: self.label("state", str(values[name])) for name in ("old", "new")}
         return known[kind].format(**values) if kind in known else kind.replace("_", " ")

@@ -1,14 +1,14 @@
 """One definition of every figure of what comes after: surveys, ruptures, dissatisfaction corrected.
 
-    corrected   resolved cases whose days of watching are over and whose customer spoke of the brand in public again,
-                his last word not unhappy (`routing/outcomes.py`)
-    unhappy     those whose last word was unhappy, or that were open again at the end
-    silent      those who said nothing more in public
-    watching    those whose days are not over
-    rate        corrected / (corrected + unhappy): who is silent is not counted as content; None without any
-    asked, answered, bad, score   surveys by kind: how many were asked and answered, how many scores were bad, and the
-                figure of the kind: mean of CSAT and effort, promoters less detractors in percent for NPS
-    ruptures    moments at which a customer's way broke, by kind
+corrected   resolved cases whose days of watching are over and whose customer spoke of the brand in public again,
+            his last word not unhappy (`routing/outcomes.py`)
+unhappy     those whose last word was unhappy, or that were open again at the end
+silent      those who said nothing more in public
+watching    those whose days are not over
+rate        corrected / (corrected + unhappy): who is silent is not counted as content; None without any
+asked, answered, bad, score   surveys by kind: how many were asked and answered, how many scores were bad, and the
+            figure of the kind: mean of CSAT and effort, promoters less detractors in percent for NPS
+ruptures    moments at which a customer's way broke, by kind
 """
 
 from typing import Any

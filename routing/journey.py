@@ -83,7 +83,7 @@ def ruptures(ledger: Iterable[LedgerEntry], rules: JourneyRules, now: datetime) 
 
 def _matters(entries: Sequence[LedgerEntry]) -> Iterator[list[LedgerEntry]]:
     """The entries of each matter, with those that name none; all together where no matter is named."""
-    named = sorted({entry.matter for entry in entries if entry.matter is not None})
+    named: list[str | None] = [*sorted({entry.matter for entry in entries if entry.matter is not None})]
     for matter in named or [None]:
         yield [entry for entry in entries if entry.matter in (matter, None)]
 

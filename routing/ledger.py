@@ -215,7 +215,8 @@ class _Ledger:
         said, outcome = f"{row.subject or ''}\n{row.text or ''}", (row.outcome or "").casefold()
         number = _our_case(row.case_ref, self.matter_of_case)
         matter = self._of_case(number) if number else self._matter(said) or _foreign(row)
-        key, place = f"interaction:{row.id}", {"matter": matter, "case": number}
+        key = f"interaction:{row.id}"
+        place: dict[str, Any] = {"matter": matter, "case": number}
         if row.direction == "in":
             yield LedgerEntry(key, row.at, "in", row.channel, **place)
         answered = row.direction == "out" or (row.channel in AT_ONCE and not any(word in outcome for word in MISSED))

@@ -13,6 +13,7 @@ contacted about what he posts, to being linked or to having his habits learned.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
@@ -92,16 +93,18 @@ def _begin(session: Session, brand_id: str, rules: OutcomeRules, limit: int, now
         )
     )
     found = session.execute(query.order_by(CaseRow.resolved_at, CaseRow.id).limit(limit)).all()
-    for case, row in found:
-        if _objects(session, case):
-            continue
-        resolved_at = case.resolved_at
-        watched = row or CaseOutcomeRow(brand_id=brand_id, case_id=case.id)
-        watched.resolved_at, watched.until = resolved_at, resolved_at + rules.length
-        watched.verdict, watched.at = "watching", resolved_at
-        session.add(watched)
+    begun = [_watch(session, case, row, rules) for case, row in found if not _objects(session, case)]
     session.flush()
-    return len(found)
+    return len(begun)
+
+
+def _watch(session: Session, case: CaseRow, known: Any, rules: OutcomeRules) -> CaseOutcomeRow:
+    row: CaseOutcomeRow = CaseOutcomeRow(brand_id=case.brand_id, case_id=case.id) if known is None else known
+    resolved_at = case.resolved_at or case.last_post_at
+    row.resolved_at, row.until, row.at = resolved_at, resolved_at + rules.length, resolved_at
+    row.verdict = "watching"
+    session.add(row)
+    return row
 
 
 def _look(session: Session, row: CaseOutcomeRow, rules: OutcomeRules, now: datetime) -> bool:

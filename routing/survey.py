@@ -79,7 +79,7 @@ def _ask(session: Session, brand: Brand, case: CaseRow, rules: CareRules, now: d
     if not may_go(decision):
         return "; ".join(decision.reasons)
     facts, language = facts_in(session, brand, case)
-    subject, body = words_for(rules.survey, language, facts, channel, rules)
+    subject, body = words_for(rules.survey.kind, language, facts, channel, rules)
     wanted = messages.Reservation(
         key=key_of(session, case, "service:survey"),
         case_id=case.id,
@@ -102,16 +102,16 @@ def _ask(session: Session, brand: Brand, case: CaseRow, rules: CareRules, now: d
 
 
 def words_for(
-    survey: SurveyRules, language: str, facts: Facts, channel: str, rules: CareRules, secret: str = PLACE
+    kind: str, language: str, facts: Facts, channel: str, rules: CareRules, secret: str = PLACE, base_url: str = ""
 ) -> tuple[str, str]:
     """Subject and body of the question, with a place where the link's token is put at the last moment."""
-    link = f"{rules.base_url}/s/{secret}"
-    ends = {end: _phrase(f"{survey.kind}_{end}", language, rules) for end in ("low", "high")}
+    link = f"{base_url or rules.base_url}/s/{secret}"
+    ends = {end: _phrase(f"{kind}_{end}", language, rules) for end in ("low", "high")}
     values = {
-        "question": _phrase(survey.kind, language, rules),
+        "question": _phrase(kind, language, rules),
         "link": link,
-        "days": f"{survey.change_for / timedelta(days=1):.0f}",
-        "choices": _choices(survey.kind, link, ends) if channel in LONG_FORM else "",
+        "days": f"{rules.survey.change_for / timedelta(days=1):.0f}",
+        "choices": _choices(kind, link, ends) if channel in LONG_FORM else "",
     }
     told = Facts(brand=facts.brand, reference=facts.reference, first_name=facts.first_name, discreet=facts.discreet)
     subject, body = render_whole(

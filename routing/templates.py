@@ -267,7 +267,7 @@ def _compiled(text: str) -> Template:
     return _ENVIRONMENT.from_string(text)
 
 
-def _put(text: str, values: dict[str, str]) -> str:
+def _put(text: str, values: Mapping[str, str]) -> str:
     try:
         return _compiled(text).render(values)
     except TemplateError as error:

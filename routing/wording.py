@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from stdnum import iban
+
 from domain.after import Resolution
 
 PROBLEMS = ("too_long", "link", "personal", "surveillance", "promise", "hidden")
@@ -92,6 +94,9 @@ _TERM = re.compile(
     r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b",
     re.IGNORECASE,
 )
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n\n+")
+_OPEN = re.compile(r"\?|\b(?:si|if|whether)\b", re.IGNORECASE)
+_NOUN = re.compile(r"remboursements?|refunds?|remplacements?|replacements?", re.IGNORECASE)
 # A deed in words, and the outcomes under which it may be said.
 _DEEDS: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = (
     (re.compile(r"\b(?:re)?(?:rembours|refund|reimburs)\w*", re.IGNORECASE), frozenset({"refunded", "declined"})),
@@ -198,8 +203,11 @@ def _personal(text: str, allowed: Allowed) -> Iterator[Problem]:
         for value in allowed.private:
             if value.strip() and value.strip().casefold() in folded:
                 yield Problem("personal", value.strip()[:80])
-    for pattern in (_EMAIL, _IBAN):
-        for match in pattern.finditer(_LINK.sub(" ", text)):
+    bare = _LINK.sub(" ", text)
+    for match in _EMAIL.finditer(bare):
+        yield Problem("personal", match[0][:80])
+    for match in _IBAN.finditer(bare):
+        if iban.is_valid(match[0]):
             yield Problem("personal", match[0][:80])
 
 
@@ -213,9 +221,17 @@ def _promises(text: str, held: Resolution | None) -> Iterator[Problem]:
             yield Problem("promise", words)
     for match in _TERM.finditer(text):
         yield Problem("promise", match[0])
+    for sentence in _SENTENCES.split(text):
+        yield from _deeds(sentence, held)
+
+
+def _deeds(sentence: str, held: Resolution | None) -> Iterator[Problem]:
+    """Deeds that are said to be done or to come; "if a refund is late" and "a refund?" only name one."""
+    named = bool(_OPEN.search(sentence))
     for pattern, outcomes in _DEEDS:
-        if held is None or held.outcome not in outcomes:
-            for match in pattern.finditer(text):
+        for match in pattern.finditer(sentence):
+            only_named = named and _NOUN.fullmatch(match[0]) is not None
+            if not only_named and (held is None or held.outcome not in outcomes):
                 yield Problem("promise", match[0])
 
 
