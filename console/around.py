@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from console.mask import mask_text
 from console.words import Words
-from routing.brief import Brief, Fact, Material, brief
+from routing.brief import Brief, Fact, Material, brief, material_of
 from routing.resolution import amount_text, day_text
 from storage.after import outcome_of, resolutions_of, ruptures_of
-from storage.queue import CasePost, Dossier
-from storage.tables import CaseOutcomeRow, ReadingRow, ResolutionRow, RuptureRow
+from storage.queue import Dossier
+from storage.tables import CaseOutcomeRow, ResolutionRow, RuptureRow
 
 LONGEST = 160
 # The group of texts that names a value of a fact.
@@ -46,22 +46,11 @@ class Beside:
 
 def of_case(session: Session, found: Dossier, with_people: bool, now: datetime) -> Beside:
     """Everything of a case, drawn from what its page has loaded."""
-    posts = [(post.post, _present(post)) for post in found.posts]
     if not with_people:
         # Analysts read posts; what was drawn out of them to know a person by is not listed for them.
-        return Beside(brief(Material(found.case, [(post, None) for post, _ in posts]), now))
-    record = found.record
+        return Beside(brief(Material(found.case, [(post.post, None) for post in found.posts]), now))
     resolutions, ruptures = resolutions_of(session, found.case.id), ruptures_of(session, found.case)
-    material = Material(
-        case=found.case,
-        posts=posts,
-        messages=found.messages,
-        interactions=record.interactions if record else (),
-        orders=record.orders if record else (),
-        other_cases=record.other_cases if record else (),
-        resolutions=resolutions,
-        ruptures=ruptures,
-    )
+    material = material_of(found, resolutions, ruptures)
     return Beside(brief(material, now), resolutions, ruptures, outcome_of(session, found.case.id))
 
 
@@ -97,7 +86,3 @@ def _resolution(outcome: str, amount_cents: int | None, currency: str | None, du
     if due_on is not None:
         parts.append(words("after.by_day", day=day_text(due_on, words.language)))
     return " · ".join(parts)
-
-
-def _present(post: CasePost) -> ReadingRow | None:
-    return next((reading for reading in post.readings if reading.version == post.post.version), None)

@@ -16,6 +16,7 @@ from typing import Any
 from domain.after import RESOLUTION_TEMPLATE, SURVEY_TEMPLATES
 from domain.claim import CLAIM_TEMPLATES
 from domain.message import SENT_STATES
+from storage.queue import CasePost, Dossier
 from storage.tables import (
     CaseRow,
     InteractionRow,
@@ -72,6 +73,28 @@ class Material:
     other_cases: Sequence[CaseRow] = ()
     resolutions: Sequence[ResolutionRow] = ()
     ruptures: Sequence[RuptureRow] = field(default=())
+
+
+def material_of(
+    found: Dossier, resolutions: Sequence[ResolutionRow] = (), ruptures: Sequence[RuptureRow] = ()
+) -> Material:
+    """What a case's page has loaded, as material."""
+    record = found.record
+    return Material(
+        case=found.case,
+        posts=[(told.post, _present(told)) for told in found.posts],
+        messages=found.messages,
+        interactions=record.interactions if record else (),
+        orders=record.orders if record else (),
+        other_cases=record.other_cases if record else (),
+        resolutions=resolutions,
+        ruptures=ruptures,
+    )
+
+
+def _present(told: CasePost) -> ReadingRow | None:
+    """The reading of a post's present version."""
+    return next((reading for reading in told.readings if reading.version == told.post.version), None)
 
 
 def brief(material: Material, now: datetime) -> Brief:

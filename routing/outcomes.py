@@ -82,7 +82,7 @@ def _begin(session: Session, brand_id: str, rules: OutcomeRules, limit: int, now
         .where(
             CaseRow.brand_id == brand_id,
             CaseRow.state.in_(DONE),
-            CaseRow.resolved_at > now - rules.length,
+            CaseRow.resolved_at > now - 2 * rules.length,
             or_(CaseOutcomeRow.id.is_(None), stale),
             or_(CaseRow.customer_key.is_not(None), CaseRow.author_id.is_not(None)),
             ~exists(
