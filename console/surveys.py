@@ -63,7 +63,7 @@ def answer(
     with web.database.begin() as session:
         lock_brand(session, brand_id)
         found = surveys.find(session, token, lock=True)
-        if found is None or not surveys.may_answer(found, rules.open_for, rules.change_for, web.now()):
+        if found is None or not surveys.may_answer(session, found, rules.open_for, rules.change_for, web.now()):
             return _closed(request)
         try:
             take_answer(session, found, number, words, rules, web.now())
@@ -106,7 +106,8 @@ def _open(session: Session, web: Web, token: str) -> tuple[SurveyRow | None, Sur
         rules = app.care_rules(app.brand(survey.brand_id)).survey
     except Misconfigured:
         return None, None
-    return (survey, rules) if surveys.may_answer(survey, rules.open_for, rules.change_for, web.now()) else (None, None)
+    still = surveys.may_answer(session, survey, rules.open_for, rules.change_for, web.now())
+    return (survey, rules) if still else (None, None)
 
 
 def _score(text: str, kind: str) -> int | None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from domain.after import BAD_SCORES, VERDICTS
 from domain.journey import RUPTURES
+from storage.surveys import went_out
 from storage.tables import CaseOutcomeRow, RuptureRow, SurveyRow
 
 PROMOTER = 9
@@ -57,7 +58,7 @@ def _surveys(session: Session, brand_id: str) -> dict[str, dict[str, Any]]:
             func.sum(case((score >= PROMOTER, 1), else_=0)),
             *(func.sum(case((score <= bad, 1), else_=0)) for bad in BAD_SCORES.values()),
         )
-        .where(SurveyRow.brand_id == brand_id)
+        .where(SurveyRow.brand_id == brand_id, went_out())
         .group_by(SurveyRow.kind)
     )
     found = {}

@@ -80,7 +80,7 @@ def _keep(session: Session, brand_id: str, key: int, rules: JourneyRules, now: d
     since = now - rules.history
     objected = select(ObjectionRow.id).where(ObjectionRow.customer_key.in_(records), ObjectionRow.topic.in_(NO_PROFILE))
     barred = session.scalar(objected.limit(1)) is not None
-    hold = [] if barred else ruptures(ledger_of(session, brand_id, records, since), rules, now)
+    hold = [] if barred else ruptures(ledger_of(session, brand_id, records, rules, now), rules, now)
     stored = session.scalars(
         select(RuptureRow).where(RuptureRow.customer_key.in_(records), RuptureRow.at >= since)
     ).all()
@@ -117,12 +117,16 @@ def _note(session: Session, row: RuptureRow, kind: str, now: datetime) -> None:
         cases.add_event(session, case, kind, now, rupture=row.kind, since=row.at.isoformat())
 
 
-def ledger_of(session: Session, brand_id: str, records: Sequence[int], since: datetime) -> list[LedgerEntry]:
-    """Everything that passed between a person (all his records) and the brand since a time, in no order."""
+def ledger_of(
+    session: Session, brand_id: str, records: Sequence[int], rules: JourneyRules, now: datetime
+) -> list[LedgerEntry]:
+    """Everything that passed between a person (all his records) and the brand as far back as the rules go, in no
+    order.
+    """
     ids = list(session.scalars(select(CustomerRow.customer_id).where(CustomerRow.id.in_(records))))
     orders = session.scalars(select(OrderRow).where(OrderRow.brand_id == brand_id, OrderRow.customer_id.in_(ids))).all()
     owned = select(CaseRow).where(CaseRow.customer_key.in_(records), CaseRow.state != CaseState.MERGED)
-    ledger = _Ledger(session, since, orders, list(session.scalars(owned)))
+    ledger = _Ledger(session, now - rules.history, rules.promise, orders, list(session.scalars(owned)))
     return [
         *ledger.posts(),
         *ledger.messages(),
@@ -135,8 +139,15 @@ def ledger_of(session: Session, brand_id: str, records: Sequence[int], since: da
 class _Ledger:
     """The ledger of one person, source by source."""
 
-    def __init__(self, session: Session, since: datetime, orders: Sequence[OrderRow], owned: Sequence[CaseRow]) -> None:
-        self.session, self.since, self.orders = session, since, orders
+    def __init__(
+        self,
+        session: Session,
+        since: datetime,
+        promise: timedelta,
+        orders: Sequence[OrderRow],
+        owned: Sequence[CaseRow],
+    ) -> None:
+        self.session, self.since, self.promise, self.orders = session, since, promise, orders
         self.numbers = [case.id for case in owned]
         self.matter_of_case = {case.id: f"case:{case.id}" for case in owned}
         for post, reading in self._posts():
@@ -229,7 +240,7 @@ class _Ledger:
                 row.channel,
                 hand=row.agent,
                 stances=stances(words),
-                promised=promised_until(words, row.at),
+                promised=promised_until(words, row.at, self.promise),
                 **place,
             )
         if any(word in outcome for word in SETTLED) and not outcome.startswith(("non ", "not ", "un")):

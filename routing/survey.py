@@ -22,6 +22,7 @@ from storage.brands import lock_brand
 from storage.tables import CaseEventRow, CaseRow, SurveyRow
 
 PHRASES = frozenset(f"{kind}{end}" for kind in SURVEY_SCALES for end in ("", "_low", "_high"))
+BY_LINK = {"phone": "sms"}  # who was spoken to by telephone gets the link as a text message
 LATEST = timedelta(days=14)  # a question that comes later than this after its time is not asked any more
 MANY_CHOICES = 7  # a longer scale has one link in a letter instead of one a score
 
@@ -54,7 +55,7 @@ def ask_due(session: Session, brand: Brand, rules: CareRules, limit: int, now: d
         CaseRow.customer_key.is_not(None),
         CaseRow.resolved_at <= now - survey.delay,
         CaseRow.resolved_at > now - survey.delay - LATEST,
-        ~exists(select(SurveyRow.id).where(SurveyRow.case_id == CaseRow.id)),
+        ~exists(select(SurveyRow.id).where(SurveyRow.case_id == CaseRow.id, surveys.went_out())),
         ~exists(looked),
     )
     done = Asked()
@@ -70,9 +71,12 @@ def ask_due(session: Session, brand: Brand, rules: CareRules, limit: int, now: d
 
 def _ask(session: Session, brand: Brand, case: CaseRow, rules: CareRules, now: datetime) -> str | None:
     """Ask, or say why not."""
-    channel = channel_used(session, case)
-    if channel is None:
+    used = channel_used(session, case)
+    if used is None:
         return "the customer was not in contact with us in this case"
+    channel = BY_LINK.get(used, used)
+    if channel == "letter":
+        return "no link can be opened from a letter"
     if surveys.asked_since(session, case, now - rules.survey.per_customer):
         return "the customer was asked not long ago"
     decision = decide_care(session, case, rules, now, only=channel)

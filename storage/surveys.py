@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from domain.after import SURVEY_SCALES
 from domain.errors import BadInput
+from domain.message import MessageState
 from storage import cases
 from storage.merges import records_of
 from storage.secrets import installation_secret
@@ -21,6 +22,7 @@ from storage.tables import CaseRow, MessageRow, SurveyRow
 SURVEY_KEY = "survey"
 COMMENT_MAX = 2000
 CUSTOMER = "customer"
+VOID = (MessageState.CANCELLED, MessageState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +71,35 @@ def asked_since(session: Session, case: CaseRow, since: datetime) -> bool:
     query = (
         select(SurveyRow.id)
         .join(CaseRow, CaseRow.id == SurveyRow.case_id)
-        .where(CaseRow.customer_key.in_(records), SurveyRow.asked_at > since)
+        .where(CaseRow.customer_key.in_(records), SurveyRow.asked_at > since, went_out())
     )
     return session.scalar(query.limit(1)) is not None
 
 
+def went_out() -> ColumnElement[bool]:
+    """Of a survey: that its message went out or may still go; one that was taken back or failed asked nobody."""
+    void = select(MessageRow.id).where(MessageRow.id == SurveyRow.message_key, MessageRow.state.in_(VOID))
+    return SurveyRow.score.is_not(None) | ~exists(void)
+
+
 def ask(session: Session, case: CaseRow, message: MessageRow, kind: str, now: datetime) -> SurveyRow:
-    """Note that the customer of a case is asked by this message."""
+    """Note that the customer of a case is asked by this message, in place of one that never reached him."""
     installation_secret(session, SURVEY_KEY)  # from here on a link can be read without writing
-    row = SurveyRow(brand_id=case.brand_id, case_id=case.id, message_key=message.id, kind=kind, asked_at=now)
+    row = of_case(session, case.id) or SurveyRow(brand_id=case.brand_id, case_id=case.id)
+    row.message_key, row.kind, row.asked_at = message.id, kind, now
     session.add(row)
     session.flush()
     cases.add_event(session, case, "survey_asked", now, survey=row.id, channel=message.channel)
     return row
 
 
-def may_answer(survey: SurveyRow, open_for: timedelta, change_for: timedelta, now: datetime) -> bool:
-    """Whether an answer is still taken: for some time after it was asked, and then to change what was said."""
+def may_answer(session: Session, survey: SurveyRow, open_for: timedelta, change_for: timedelta, now: datetime) -> bool:
+    """Whether an answer is still taken: for some time after it was asked, and then to change what was said.
+
+    Of a case that is nobody's any more (his data were erased, or he was the wrong one) no word is taken.
+    """
+    if cases.living(session, session.get_one(CaseRow, survey.case_id)).customer_key is None:
+        return False
     if survey.answered_at is not None:
         return now <= survey.answered_at + change_for
     return now <= survey.asked_at + open_for

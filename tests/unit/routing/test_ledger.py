@@ -19,7 +19,6 @@ from tests.unit.routing.care import BRAND, NOW, case_of, rules
 
 RULES = JourneyRules()
 LATER = NOW + timedelta(days=12)
-EVERYTHING = NOW - timedelta(days=400)
 
 
 def contact(session: Session, owner: CustomerRow, hours: float, direction: str = "in", **facts: Any) -> None:
@@ -82,7 +81,7 @@ def test_a_promise_of_a_resolution_and_a_parcel_that_keeps_it(session: Session) 
     message = send(session, BRAND, case.id, rules(), "lea", NOW)
     message.state, message.handed_over_at = "handed_over", NOW
     session.flush()
-    (entry,) = [one for one in ledger_of(session, "hirondelle", [owner.id], EVERYTHING) if one.promised]
+    (entry,) = [one for one in ledger_of(session, "hirondelle", [owner.id], RULES, LATER) if one.promised]
     assert (entry.stances, entry.promised and entry.promised.date()) == ({"granted", "amount:1290"}, due)
     assert watch(session) == (1, 0)
     assert kinds(session) == ["promise_broken"]
@@ -100,7 +99,7 @@ def test_an_order_that_is_named_everywhere_is_one_matter(session: Session) -> No
     session.flush()
     contact(session, owner, 1, "out", text="Votre commande HR-4829 174637 : nous vous remboursons.")
     contact(session, owner, 9, "out", text="HR4829174637 : votre demande est refusée.", case_ref=str(case.id))
-    matters = {one.matter for one in ledger_of(session, "hirondelle", [owner.id], EVERYTHING) if one.stances}
+    matters = {one.matter for one in ledger_of(session, "hirondelle", [owner.id], RULES, LATER) if one.stances}
     assert matters == {"order:HR4829174637", f"case:{case.id}"}
     told = factories.post(session, "HR4829174637 ?", writer=factories.author(session))
     factories.reading(session, told, details={"entities": [{"kind": "order", "value": "HR4829174637"}]})

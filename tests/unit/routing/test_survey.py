@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from domain.after import BAD_SCORES, SURVEY_SCALES
 from domain.case import CaseState
 from domain.errors import BadInput
+from insights.after import after
 from routing.care import CareRules, recheck_care
 from routing.outbox import Cancel, outgoing
 from routing.seal import unsealed
@@ -21,10 +22,12 @@ from storage.people import erase_customer, everything_of
 from storage.tables import (
     CaseEventRow,
     CaseRow,
+    ConsentRow,
     CustomerRow,
     InteractionRow,
     MessageRow,
     ObjectionRow,
+    PreferenceRow,
     SurveyRow,
 )
 from tests.console import factories
@@ -132,7 +135,7 @@ def test_an_answer_may_be_changed_for_some_days_and_each_change_is_an_event(sess
     assert "merci" not in str(list(session.scalars(select(CaseEventRow.detail))))
     for days, open_ in ((6.9, True), (7.1, False)):
         at = LATER + timedelta(days=days)
-        assert surveys.may_answer(survey, RULES.survey.open_for, RULES.survey.change_for, at) is open_
+        assert surveys.may_answer(session, survey, RULES.survey.open_for, RULES.survey.change_for, at) is open_
 
 
 @pytest.mark.parametrize(
@@ -192,3 +195,58 @@ def test_what_is_held_is_told_and_its_words_are_erased(session: Session) -> None
     erase_customer(session, "hirondelle", owner.customer_id, "t", LATER)
     session.refresh(survey)
     assert (survey.score, survey.comment) == (1, None)
+
+
+def test_a_question_that_never_went_out_asked_nobody_and_may_be_asked_again(session: Session) -> None:
+    case, _ = resolved(session)
+    first = asked(session)
+    message = session.scalars(select(MessageRow).where(MessageRow.template == "survey_csat")).one()
+    message.state = "cancelled"
+    cases.step(session, case, CaseState.REOPENED, LATER)
+    cases.step(session, case, CaseState.RESOLVED, LATER)
+    session.flush()
+    assert after(session, "hirondelle")["surveys"] == {}
+    assert ask_due(session, BRAND, RULES, 50, LATER + timedelta(days=2)).asked == 1
+    assert session.scalars(select(SurveyRow)).one() is first
+    keys = session.scalars(select(MessageRow.key).where(MessageRow.template == "survey_csat").order_by(MessageRow.id))
+    assert list(keys) == [f"{case.id}:service:survey", f"{case.id}:service:survey:2"]
+
+
+def test_no_word_is_taken_of_a_case_that_is_nobodys_any_more(session: Session) -> None:
+    _, owner = resolved(session)
+    survey = asked(session)
+    assert survey is not None
+    erase_customer(session, "hirondelle", owner.customer_id, "t", LATER)
+    assert not surveys.may_answer(session, survey, RULES.survey.open_for, RULES.survey.change_for, LATER)
+
+
+def test_who_was_spoken_to_by_telephone_is_asked_by_text_message_if_he_allowed_it(session: Session) -> None:
+    case, owner = resolved(session, replied=False)
+    factories.message(session, case, "replied", channel="phone")
+    session.flush()
+    assert asked(session) is None
+    consent = ConsentRow(
+        brand_id="hirondelle", customer_key=owner.id, channel="sms", purpose="service", status="granted", at=NOW
+    )
+    session.add(consent)
+    session.query(PreferenceRow).filter_by(customer_key=owner.id).update({"channel": "sms"})
+    cases.step(session, case, CaseState.REOPENED, LATER + timedelta(hours=1))
+    cases.step(session, case, CaseState.RESOLVED, LATER + timedelta(hours=2))
+    session.flush()
+    ask_due(session, BRAND, RULES, 50, LATER + timedelta(days=2))
+    assert session.scalars(select(MessageRow.channel).where(MessageRow.template == "survey_csat")).all() == ["sms"]
+
+
+def test_the_figures_of_each_kind(session: Session) -> None:
+    for kind, scores in {"csat": (5, 2, 4), "nps": (10, 9, 7, 3), "effort": (7, None)}.items():
+        for score in scores:
+            case, _ = case_of(session)
+            row = SurveyRow(brand_id="hirondelle", case_id=case.id, kind=kind, asked_at=NOW, score=score)
+            row.answered_at = None if score is None else NOW
+            session.add(row)
+    session.flush()
+    assert after(session, "hirondelle")["surveys"] == {
+        "csat": {"asked": 3, "answered": 3, "bad": 1, "score": 3.67},
+        "nps": {"asked": 4, "answered": 4, "bad": 1, "score": 25.0},
+        "effort": {"asked": 2, "answered": 1, "bad": 0, "score": 7.0},
+    }
