@@ -4,10 +4,10 @@ Ruptures follow what is stored: where a post is unlinked, a case split or a cont
 is taken back, and what holds now is found. Running it again changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -21,11 +21,12 @@ from routing.resolution import resolution_of
 from routing.stances import promised_until, stances
 from storage import cases
 from storage.brands import lock_brand
-from storage.merges import kept_key, records_of
+from storage.merges import kept_of, records_of
 from storage.tables import (
     CaseEventRow,
     CasePostRow,
     CaseRow,
+    CustomerLinkRow,
     CustomerRow,
     InteractionRow,
     MessageRow,
@@ -46,6 +47,8 @@ MAIL = frozenset({"email", "mail"})
 OWN_INTERACTION = "vigie:"
 HANDED = ("assigned", "reassigned", "escalated", "team_changed", "passed_on")
 GRANTS = frozenset({"refunded", "replaced", "repaired", "corrected"})
+Persons = Mapping[int, Sequence[int]]  # the key of a person's kept record → all his records
+Row = TypeVar("Row")
 NO_PROFILE = frozenset({"all", "profiling"})
 
 
@@ -66,24 +69,45 @@ def watch_journeys(
     lock_brand(session, brand_id)
     fresh = or_(CaseRow.state.in_(OPEN_STATES), CaseRow.resolved_at >= now - RECENT, CaseRow.opened_at >= now - RECENT)
     query = select(CaseRow.customer_key).where(CaseRow.brand_id == brand_id, CaseRow.customer_key > after, fresh)
-    keys = list(session.scalars(query.distinct().order_by(CaseRow.customer_key).limit(limit)))
+    keys = [int(key) for key in session.scalars(query.distinct().order_by(CaseRow.customer_key).limit(limit)) if key]
+    persons = _persons(session, brand_id, keys)
+    ledgers = ledgers_of(session, brand_id, persons, rules, now)
+    stored = _stored(session, persons, now - rules.history)
+    barred = _barred(session, persons)
     found = withdrawn = 0
-    for key in dict.fromkeys(kept_key(session, brand_id, int(key)) for key in keys if key is not None):
-        new, gone = _keep(session, brand_id, key, rules, now)
+    for key in persons:
+        hold = [] if key in barred else ruptures(ledgers[key], rules, now)
+        new, gone = _keep(session, brand_id, key, hold, stored.get(key, []), now)
         found, withdrawn = found + new, withdrawn + gone
-    return Watched(len(keys), found, withdrawn, int(keys[-1] or 0) if len(keys) == limit else None)
+    return Watched(len(keys), found, withdrawn, keys[-1] if len(keys) == limit else None)
 
 
-def _keep(session: Session, brand_id: str, key: int, rules: JourneyRules, now: datetime) -> tuple[int, int]:
-    """Bring the stored ruptures of a person in line with his ledger; how many are new and how many are gone."""
-    records = records_of(session, brand_id, key)
-    since = now - rules.history
-    objected = select(ObjectionRow.id).where(ObjectionRow.customer_key.in_(records), ObjectionRow.topic.in_(NO_PROFILE))
-    barred = session.scalar(objected.limit(1)) is not None
-    hold = [] if barred else ruptures(ledger_of(session, brand_id, records, rules, now), rules, now)
-    stored = session.scalars(
-        select(RuptureRow).where(RuptureRow.customer_key.in_(records), RuptureRow.at >= since)
-    ).all()
+def _persons(session: Session, brand_id: str, keys: Sequence[int]) -> dict[int, list[int]]:
+    """kept record → every record of that person."""
+    merged = kept_of(session, brand_id, keys)
+    kept = list(dict.fromkeys(merged.get(key, key) for key in keys))
+    several = select(CustomerLinkRow.kept).where(CustomerLinkRow.brand_id == brand_id, CustomerLinkRow.kept.in_(kept))
+    joined = set(session.scalars(several.distinct()))
+    return {key: records_of(session, brand_id, key) if key in joined else [key] for key in kept}
+
+
+def _stored(session: Session, persons: Persons, since: datetime) -> dict[int, list[RuptureRow]]:
+    owner = _owner(persons)
+    query = select(RuptureRow).where(RuptureRow.customer_key.in_(owner), RuptureRow.at >= since)
+    return _by(session.scalars(query), lambda row: owner[row.customer_key])
+
+
+def _barred(session: Session, persons: Persons) -> set[int]:
+    """Who does not want his habits looked into."""
+    owner = _owner(persons)
+    query = select(ObjectionRow.customer_key).where(ObjectionRow.customer_key.in_(owner))
+    return {owner[key] for key in session.scalars(query.where(ObjectionRow.topic.in_(NO_PROFILE)))}
+
+
+def _keep(
+    session: Session, brand_id: str, key: int, hold: Sequence[Rupture], stored: Sequence[RuptureRow], now: datetime
+) -> tuple[int, int]:
+    """Bring the stored ruptures of a person in line with what holds; how many are new and how many are gone."""
     known = {(row.kind, row.at): row for row in stored}
     wanted = {(rupture.kind, rupture.at): rupture for rupture in hold}
     gone = [row for place, row in known.items() if place not in wanted]
@@ -93,7 +117,8 @@ def _keep(session: Session, brand_id: str, key: int, rules: JourneyRules, now: d
     new = [rupture for place, rupture in wanted.items() if place not in known]
     for rupture in new:
         _note(session, _add(session, brand_id, key, rupture, now), "rupture_found", now)
-    session.flush()
+    if new or gone:
+        session.flush()
     return len(new), len(gone)
 
 
@@ -123,41 +148,107 @@ def ledger_of(
     """Everything that passed between a person (all his records) and the brand as far back as the rules go, in no
     order.
     """
-    ids = list(session.scalars(select(CustomerRow.customer_id).where(CustomerRow.id.in_(records))))
-    orders = session.scalars(select(OrderRow).where(OrderRow.brand_id == brand_id, OrderRow.customer_id.in_(ids))).all()
-    owned = select(CaseRow).where(CaseRow.customer_key.in_(records), CaseRow.state != CaseState.MERGED)
-    ledger = _Ledger(session, now - rules.history, rules.promise, orders, list(session.scalars(owned)))
-    return [
-        *ledger.posts(),
-        *ledger.messages(),
-        *ledger.steps(),
-        *ledger.interactions(brand_id, ids),
-        *ledger.deliveries(),
-    ]
+    return ledgers_of(session, brand_id, {records[0]: list(records)}, rules, now)[records[0]]
+
+
+def ledgers_of(
+    session: Session, brand_id: str, persons: Persons, rules: JourneyRules, now: datetime
+) -> dict[int, list[LedgerEntry]]:
+    """The ledger of each person, with one query a table for all of them."""
+    owner, since = _owner(persons), now - rules.history
+    told = select(CustomerRow.customer_id, CustomerRow.id).where(CustomerRow.id.in_(owner))
+    person_of = {str(customer_id): owner[key] for customer_id, key in session.execute(told)}
+    owned = select(CaseRow.id, CaseRow.customer_key).where(CaseRow.customer_key.in_(owner))
+    person_of_case = {
+        number: owner[key] for number, key in session.execute(owned.where(CaseRow.state != CaseState.MERGED)) if key
+    }
+    rows = _Rows(session, brand_id, since, person_of, person_of_case)
+    return {key: _Ledger(rows, key, since, rules.promise).entries() for key in persons}
+
+
+def _owner(persons: Persons) -> dict[int, int]:
+    return {record: key for key, records in persons.items() for record in records}
+
+
+def _by(rows: Iterable[Row], key: Callable[[Row], int]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
+class _Rows:
+    """What the tables tell of many persons, by person."""
+
+    def __init__(
+        self,
+        session: Session,
+        brand_id: str,
+        since: datetime,
+        person_of: Mapping[str, int],
+        person_of_case: Mapping[int, int],
+    ) -> None:
+        numbers, ids = list(person_of_case), list(person_of)
+        self.cases = _by(numbers, lambda number: person_of_case[number])
+        orders = select(OrderRow).where(OrderRow.brand_id == brand_id, OrderRow.customer_id.in_(ids))
+        self.orders = _by(session.scalars(orders), lambda row: person_of[row.customer_id])
+        contacts = select(InteractionRow).where(
+            InteractionRow.brand_id == brand_id,
+            InteractionRow.customer_id.in_(ids),
+            InteractionRow.at >= since,
+            InteractionRow.interaction_id.not_like(f"{OWN_INTERACTION}%"),
+        )
+        self.interactions = _by(session.scalars(contacts), lambda row: person_of[row.customer_id])
+        self.posts = _by(_posts(session, numbers, since), lambda post: person_of_case[post.case_id])
+        messages = select(MessageRow).where(
+            MessageRow.case_id.in_(numbers),
+            MessageRow.state.in_(SENT_STATES),
+            MessageRow.template.not_in(CLAIM_TEMPLATES | SURVEY_TEMPLATES),
+            MessageRow.handed_over_at >= since,
+        )
+        self.messages = _by(session.scalars(messages), lambda row: person_of_case[row.case_id])
+        events = select(CaseEventRow).where(
+            CaseEventRow.case_id.in_(numbers), CaseEventRow.kind.in_((*HANDED, "state")), CaseEventRow.at >= since
+        )
+        self.events = _by(session.scalars(events), lambda row: person_of_case[row.case_id])
+        resolutions = select(ResolutionRow).where(ResolutionRow.case_id.in_(numbers))
+        self.resolutions = {row.id: row for row in session.scalars(resolutions)}
+
+
+def _posts(session: Session, numbers: Sequence[int], since: datetime) -> Iterator["_Post"]:
+    query = (
+        select(PostRow, CasePostRow.case_id, ReadingRow.details)
+        .join(CasePostRow, CasePostRow.post_id == PostRow.id)
+        .outerjoin(ReadingRow, (ReadingRow.post_id == PostRow.id) & (ReadingRow.version == PostRow.version))
+        .where(CasePostRow.case_id.in_(numbers), CasePostRow.role != "copy", PostRow.is_repost.is_(False))
+    )
+    for post, case_id, details in session.execute(query):
+        at = post.created_at or post.heard_at
+        if at >= since:
+            entities = tuple((details or {}).get("entities", ()))
+            yield _Post(post.id, post.network, post.text, at, case_id, entities)
 
 
 class _Ledger:
     """The ledger of one person, source by source."""
 
-    def __init__(
-        self,
-        session: Session,
-        since: datetime,
-        promise: timedelta,
-        orders: Sequence[OrderRow],
-        owned: Sequence[CaseRow],
-    ) -> None:
-        self.session, self.since, self.promise, self.orders = session, since, promise, orders
-        self.numbers = [case.id for case in owned]
-        self.matter_of_case = {case.id: f"case:{case.id}" for case in owned}
-        for post, reading in self._posts():
-            matter = self._matter(post.text or "", reading)
-            if matter is not None and post.case_id in self.matter_of_case:
+    def __init__(self, rows: _Rows, person: int, since: datetime, promise: timedelta) -> None:
+        self.rows, self.person, self.since, self.promise = rows, person, since, promise
+        self.orders = rows.orders.get(person, [])
+        self.matter_of_case = {number: f"case:{number}" for number in rows.cases.get(person, [])}
+        for post in rows.posts.get(person, []):
+            matter = self._matter(post.text or "", post.entities)
+            if matter is not None:
                 self.matter_of_case[post.case_id] = matter
+
+    def entries(self) -> list[LedgerEntry]:
+        """All of them, in no order."""
+        told = (self.posts(), self.messages(), self.steps(), self.interactions(), self.deliveries())
+        return [entry for source in told for entry in source]
 
     def posts(self) -> Iterator[LedgerEntry]:
         """What he wrote in public, and mails that came into a case."""
-        for post, _ in self._posts():
+        for post in self.rows.posts.get(self.person, []):
             channel = "email" if post.network in MAIL else post.network
             yield LedgerEntry(
                 f"post:{post.id}", post.at, "in", channel, matter=self._of_case(post.case_id), case=post.case_id
@@ -165,18 +256,12 @@ class _Ledger:
 
     def messages(self) -> Iterator[LedgerEntry]:
         """What we wrote and what surely went out; a survey is no answer."""
-        told = {
-            row.id: row
-            for row in self.session.scalars(select(ResolutionRow).where(ResolutionRow.case_id.in_(self.numbers)))
-        }
-        query = select(MessageRow).where(
-            MessageRow.case_id.in_(self.numbers),
-            MessageRow.state.in_(SENT_STATES),
-            MessageRow.template.not_in(CLAIM_TEMPLATES | SURVEY_TEMPLATES),
-            MessageRow.handed_over_at >= self.since,
-        )
-        for row in self.session.scalars(query):
-            held = told.get(row.extra.get("resolution", 0)) if row.template == RESOLUTION_TEMPLATE else None
+        for row in self.rows.messages.get(self.person, []):
+            held = (
+                self.rows.resolutions.get(row.extra.get("resolution", 0))
+                if row.template == RESOLUTION_TEMPLATE
+                else None
+            )
             resolution = resolution_of(held) if held is not None else None
             yield LedgerEntry(
                 f"message:{row.id}",
@@ -191,12 +276,7 @@ class _Ledger:
 
     def steps(self) -> Iterator[LedgerEntry]:
         """From hand to hand, and what was said to be settled."""
-        query = select(CaseEventRow).where(
-            CaseEventRow.case_id.in_(self.numbers),
-            CaseEventRow.kind.in_((*HANDED, "state")),
-            CaseEventRow.at >= self.since,
-        )
-        for event in self.session.scalars(query):
+        for event in self.rows.events.get(self.person, []):
             place: dict[str, Any] = {"matter": self._of_case(event.case_id), "case": event.case_id}
             to = event.detail.get("to")
             if event.kind == "state" and event.detail.get("new") == CaseState.RESOLVED:
@@ -204,15 +284,9 @@ class _Ledger:
             elif event.kind in HANDED and isinstance(to, str) and to:
                 yield LedgerEntry(f"event:{event.id}", event.at, "out", kind="handed", hand=to, **place)
 
-    def interactions(self, brand_id: str, ids: Sequence[str]) -> Iterator[LedgerEntry]:
+    def interactions(self) -> Iterator[LedgerEntry]:
         """What other systems tell of contacts; the lines that we write there ourselves are told by their posts."""
-        query = select(InteractionRow).where(
-            InteractionRow.brand_id == brand_id,
-            InteractionRow.customer_id.in_(ids),
-            InteractionRow.at >= self.since,
-            InteractionRow.interaction_id.not_like(f"{OWN_INTERACTION}%"),
-        )
-        for row in self.session.scalars(query):
+        for row in self.rows.interactions.get(self.person, []):
             yield from self._interaction(row)
 
     def deliveries(self) -> Iterator[LedgerEntry]:
@@ -260,22 +334,6 @@ class _Ledger:
         }
         return f"order:{named.pop()}" if len(named) == 1 else None
 
-    def _posts(self) -> Iterator[tuple["_Post", Sequence[Any]]]:
-        query = (
-            select(PostRow, CasePostRow.case_id, ReadingRow.details)
-            .join(CasePostRow, CasePostRow.post_id == PostRow.id)
-            .outerjoin(ReadingRow, (ReadingRow.post_id == PostRow.id) & (ReadingRow.version == PostRow.version))
-            .where(
-                CasePostRow.case_id.in_(self.numbers),
-                CasePostRow.role != "copy",
-                PostRow.is_repost.is_(False),
-            )
-        )
-        for post, case_id, details in self.session.execute(query):
-            at = post.created_at or post.heard_at
-            if at >= self.since:
-                yield _Post(post.id, post.network, post.text, at, case_id), (details or {}).get("entities", ())
-
 
 @dataclass(frozen=True, slots=True)
 class _Post:
@@ -284,6 +342,7 @@ class _Post:
     text: str | None
     at: datetime
     case_id: int
+    entities: tuple[Any, ...] = ()
 
 
 def _stances(resolution: Resolution | None) -> frozenset[str]:

@@ -6,6 +6,7 @@ is left out: a missed statement costs a rupture that nobody sees, a wrong one ac
 
 import re
 from datetime import UTC, datetime, time, timedelta
+from itertools import islice
 
 from routing.wording import said_days
 
@@ -94,7 +95,9 @@ def _due(sentence: str, at: datetime) -> datetime | None:
         return _evening(at + timedelta(days=1))
     if _TODAY.search(sentence):
         return _evening(at)
-    days = sorted(day for _, days in said_days(sentence) for day in days if day is not None and day >= at.date())
+    days = sorted(
+        day for _, days in islice(said_days(sentence), 20) for day in days if day is not None and day >= at.date()
+    )
     return None if not days else datetime.combine(days[0], time(23, 59), UTC)
 
 

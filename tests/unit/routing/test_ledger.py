@@ -12,6 +12,7 @@ from routing.journey import JourneyRules
 from routing.ledger import ledger_of, watch_journeys
 from routing.resolution import record, send
 from storage import cases
+from storage.merges import merge_customers
 from storage.people import erase_customer, everything_of
 from storage.tables import CaseEventRow, CustomerRow, InteractionRow, ObjectionRow, OrderRow, ResolutionRow, RuptureRow
 from tests.console import factories
@@ -153,3 +154,15 @@ def test_they_are_told_with_everything_held_and_erased_with_the_person(session: 
     assert kinds(session) == []
     session.expire_all()
     assert session.scalars(select(ResolutionRow.detail)).all() == [None]
+
+
+def test_records_that_are_one_person_have_one_ledger(session: Session) -> None:
+    _, owner = case_of(session)
+    other = factories.customer(session)
+    contact(session, other, -40)
+    assert watch(session) == (0, 0)
+    merge_customers(session, "hirondelle", owner.customer_id, other.customer_id, "lea", NOW)
+    session.flush()
+    assert watch(session) == (1, 0)
+    assert session.scalars(select(RuptureRow.customer_key)).all() == [owner.id]
+    assert watch(session) == (0, 0)
