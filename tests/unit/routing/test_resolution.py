@@ -20,7 +20,7 @@ from routing.resolution import NotSent, amount_text, checked, day_text, preview,
 from routing.templates import Facts
 from routing.wording import gsm
 from storage import cases, messages
-from storage.tables import CaseEventRow, ConsentRow, MessageRow, ObjectionRow, ResolutionRow
+from storage.tables import CaseEventRow, CaseRow, ConsentRow, MessageRow, ObjectionRow, ResolutionRow
 from tests.console import factories
 from tests.unit.routing.care import BRAND, NOW, case_of, rules
 
@@ -217,9 +217,17 @@ def test_what_failed_may_be_sent_again_under_a_key_of_its_own(session: Session) 
 
 def test_a_resolved_case_stays_resolved_when_its_resolution_is_handed_over(session: Session) -> None:
     message = sent(session)
-    case = session.get_one(factories.CaseRow, message.case_id)
+    case = session.get_one(CaseRow, message.case_id)
     cases.step(session, case, CaseState.RESOLVED, NOW, "lea")
     messages.mark(session, message, messages.MessageState.HANDING_OVER, NOW, {"handing_over_at": NOW})
     messages.mark(session, message, messages.MessageState.HANDED_OVER, NOW, {"handed_over_at": NOW})
     assert case.state == CaseState.RESOLVED
     assert case.first_answer_at == NOW
+
+
+def test_a_resolution_that_did_not_arrive_opens_its_case_again(session: Session) -> None:
+    message = sent(session)
+    case = session.get_one(CaseRow, message.case_id)
+    cases.step(session, case, CaseState.RESOLVED, NOW, "lea")
+    messages.mark(session, message, messages.MessageState.FAILED, NOW, reason="550")
+    assert (case.state, case.contact_state) == (CaseState.REOPENED, "person")
