@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.base import ConfigOption, JsonOption, application, print_json, results
+from cli.template import findings as wrong
 from config.wiring import App
 from domain.brand import Brand
 from domain.errors import VigieError
@@ -79,6 +80,7 @@ def findings(app: App) -> Iterator[Finding]:
         yield from _customer_sources(app, brand)
     yield from _staff(app)
     yield from _channels(app)
+    yield from _words(app)
     for brand in app.settings.all_brands():
         yield from _desks(app, brand)
 
@@ -99,6 +101,21 @@ def _staff(app: App) -> Iterator[Finding]:
             yield Finding(f"notices to {name}", "broken", f"{variable} is no address of apprise", "see docs/teams.md")
         elif addresses:
             yield Finding(f"notices to {name}", "ok", f"{len(addresses)} addresses in {variable}")
+
+
+def _words(app: App) -> Iterator[Finding]:
+    """Whether every template keeps the rules of words, and whether surveys have an address."""
+    for brand in app.settings.all_brands():
+        found = [
+            f"{one.template}.{one.language} on {one.channel}: {one.problem} {one.detail}" for one in wrong(app, brand)
+        ]
+        told = "every template keeps the rules" if not found else f"{len(found)}: {found[0]}"
+        mend = "vigie template check tells all; see docs/words.md" if found else ""
+        yield Finding(f"words ({brand.id})", "warning" if found else "ok", told, mend)
+    if app.settings.survey.kind == "none" or not app.settings.claims.base_url:
+        yield Finding("surveys", "off", "nobody is asked", "claims.base_url and survey.kind, see docs/after.md")
+    else:
+        yield Finding("surveys", "ok", f"{app.settings.survey.kind}, {app.settings.survey.delay_hours:g} h later")
 
 
 def _grades(app: App, brand: Brand) -> Iterator[Finding]:

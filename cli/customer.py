@@ -1,6 +1,7 @@
 """`vigie customer`: what is held of a person, his access file, his erasure."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from cli.base import BrandOption, ConfigOption, JsonOption, application, output, print_json, results, warn
+from config.wiring import App
 from domain.errors import BadInput
+from routing.brief import brief as brief_of
+from routing.brief import material_of
 from storage import audit
+from storage.after import resolutions_of, ruptures_of
 from storage.customers import find_customer
 from storage.history import history_of
 from storage.merges import merge_customers, split_customers
 from storage.people import erase_customer, everything_of
+from storage.queue import brand_of_case, dossier
 from storage.sources import told_by
 
 commands = typer.Typer(help="A person: show, export, history, merge, split, erase.", no_args_is_help=True)
@@ -24,10 +30,10 @@ IdArgument = Annotated[str, typer.Argument(help="The customer's id in your own f
 def show(
     customer_id: IdArgument, brand: BrandOption = None, config: ConfigOption = None, json: JsonOption = False
 ) -> None:
-    """What is held, in short."""
+    """What is held, in short; with --json each case has its brief too."""
     held = _held(customer_id, brand, config, "shown")
     if json:
-        print_json(held)
+        print_json(held | {"briefs": _briefs(application(config), [case["id"] for case in held["cases"]])})
         return
     person = held["customer"]
     results.print(f"{person['customer_id']}  {person['name']}  ({person['status']})", markup=False)
@@ -128,6 +134,18 @@ def erase(
     results.print(f"erased at {receipt['at']}, receipt {receipt['receipt']}", markup=False)
     for name, count in receipt["removed"].items():
         results.print(f"  {name.replace('_', ' ')}: {count}", markup=False)
+
+
+def _briefs(app: App, numbers: Sequence[int]) -> dict[str, Any]:
+    """What happened in each case, as facts with their sources."""
+    told = {}
+    with app.database.read() as session:
+        for number in numbers:
+            found = dossier(session, str(brand_of_case(session, number)), number)
+            if found is not None:
+                around = resolutions_of(session, number), ruptures_of(session, found.case)
+                told[str(number)] = brief_of(material_of(found, *around), app.now()).as_dict()
+    return told
 
 
 def _held(customer_id: str, brand: str | None, config: Path | None, action: str) -> dict[str, Any]:

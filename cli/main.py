@@ -28,6 +28,7 @@ try:
         run,
         status,
         sync,
+        template,
         train,
         users,
     )
@@ -70,6 +71,7 @@ vigie.add_typer(claims.commands, name="claims")
 vigie.add_typer(customer.commands, name="customer")
 vigie.add_typer(desk.commands, name="desk")
 vigie.add_typer(grade.commands, name="grade")
+vigie.add_typer(template.commands, name="template")
 vigie.add_typer(users.commands, name="user")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, create_model, field_validator, model_validator
 
+from config.care import JourneysSettings, OutcomesSettings, SurveySettings, TemplatesSettings
 from config.desks import DesksSettings
 from config.rules import PlaybookSettings, SegmentSettings, refuse_strangers, refuse_twins
 from config.section import Section, known_zone
@@ -441,6 +442,10 @@ class Settings(Section):
     claims: ClaimsSettings = ClaimsSettings()
     channels: ChannelsSettings = ChannelsSettings()
     desks: DesksSettings = DesksSettings()
+    templates: TemplatesSettings = TemplatesSettings()
+    survey: SurveySettings = SurveySettings()
+    journeys: JourneysSettings = JourneysSettings()
+    outcomes: OutcomesSettings = OutcomesSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()
     segments: tuple[SegmentSettings, ...] = ()

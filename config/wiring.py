@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from config.care_rules import care_rules, journey_rules
 from config.policies import network_policy
 from config.settings import Settings
 from config.teams import deadlines_of, staff_of
+from domain.after import CARE_TEMPLATES
 from domain.brand import Brand
 from domain.claim import CLAIM_TEMPLATES
 from domain.contact import ContactAction
@@ -30,6 +32,7 @@ from models.hub.reader import compose
 from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
+from routing.care import CareRules, recheck_care
 from routing.channels.base import SHADOW, Carriers, Surroundings, carriers_of
 from routing.channels.email import EmailChannel, EmailSettings
 from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
@@ -41,11 +44,13 @@ from routing.desks.base import Desk, desks_of
 from routing.desks.words import DeskRules
 from routing.intake import IntakeRules
 from routing.joining import JoinRules
+from routing.journey import JourneyRules
 from routing.matching.certificate import CertificateRules
 from routing.matching.learning import LearningRules
 from routing.matching.matcher import MatchRules
 from routing.notices import NoticeRules
 from routing.outbox import Cancel, Hold
+from routing.outcomes import OutcomeRules
 from routing.playing import PlayRules
 from routing.preview import MatchContext
 from routing.rekey import renew_keys
@@ -256,7 +261,20 @@ class App:
     def contact_rules(self, brand: Brand) -> ContactRules:
         """What decides whether, where and when a customer is written to."""
         policy = self.settings.contact.policy(brand)
-        return ContactRules(policy, load_intents(), network_policy, self.certificate_rules())
+        folder = self.settings.templates.place(self.settings.path(""))
+        return ContactRules(policy, load_intents(), network_policy, self.certificate_rules(), folder)
+
+    def care_rules(self, brand: Brand) -> CareRules:
+        """What decides messages in and after a case: resolutions and surveys."""
+        return care_rules(self.settings, self.contact_rules(brand), brand)
+
+    def journey_rules(self) -> JourneyRules:
+        """When a customer's way counts as broken."""
+        return journey_rules(self.settings)
+
+    def outcome_rules(self) -> OutcomeRules:
+        """How the words after a case are followed."""
+        return OutcomeRules(timedelta(days=self.settings.outcomes.days), self.settings.reading.about_brand_threshold)
 
     def play_rules(self, brand: Brand) -> PlayRules:
         """What is done by rule."""
@@ -318,6 +336,8 @@ class App:
             refused = recheck_claim(session, message, self.now())
             return Cancel(refused) if refused else None
         brand = self.brand(message.brand_id)
+        if message.template in CARE_TEMPLATES:
+            return recheck_care(session, message, self.care_rules(brand), self.now())
         decision = recheck(session, brand, message, self.contact_rules(brand), self.now())
         if decision.action is ContactAction.HOLD and decision.send_at is not None:
             return Hold("; ".join(decision.reasons), decision.send_at)

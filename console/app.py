@@ -26,8 +26,10 @@ from console import (
     moves,
     quality,
     queue,
+    resolutions,
     reviews,
     signin,
+    surveys,
     team,
     trends,
 )
@@ -56,6 +58,8 @@ PAGES = (
     quality,
     ask,
     claims,
+    resolutions,
+    surveys,
 )
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
-from console import actions
+from console import actions, around
 from console.choices import choices
 from console.labels import head_labels
 from console.rules import ruled
@@ -39,6 +39,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         corrected = in_force(session, [post.post.id for post in found.posts])
         tickets = tickets_of(session, case_id)
         by_rule = ruled(session, found.case, found.notes, here.sees_people)
+        beside = around.of_case(session, found, here.sees_people, web.now())
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
         request,
@@ -46,7 +47,8 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         "case.html",
         dossier=found,
         record=found.record if here.sees_people else None,
-        timeline=timeline(found, here.sees_people),
+        timeline=timeline(found, here.sees_people, beside.ruptures),
+        beside=beside,
         reviews=[post for post in found.posts if post.match and post.match.review in REVIEW_OPEN],
         links=[post.match for post in found.posts if post.match and post.match.action == "link"],
         refused=refused,

@@ -1,17 +1,33 @@
 """Everything that happened around a case, as one ordered list."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from storage.queue import CasePost, CustomerRecord, Dossier
-from storage.tables import CaseEventRow
+from storage.tables import CaseEventRow, RuptureRow
 
-# A message tells these itself; its other steps are lines of their own.
-TOLD_BY_MESSAGE = ("message_reserved",)
+# A message, a rupture and a survey tell these themselves; their other steps are lines of their own.
+TOLD_BY_ROWS = ("message_reserved", "rupture_found", "survey_asked")
 # In the order in which things of the same instant belong.
-ORDER = ("interaction", "order", "case", "post", "edited", "reading", "match", "event", "decision", "message", "note")
+ORDER = (
+    "interaction",
+    "order",
+    "case",
+    "post",
+    "edited",
+    "reading",
+    "match",
+    "event",
+    "decision",
+    "message",
+    "rupture",
+    "note",
+)
+
+# What a brief may point to.
+ANCHORED = ("post", "message", "interaction", "order", "rupture", "survey")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +39,12 @@ class Entry:
     data: Any
     extra: Any = None
 
+    @property
+    def anchor(self) -> str:
+        """The name of this line in the page, "" for one that nothing points to."""
+        row = self.data.post if self.kind == "post" else self.data
+        return f"{self.kind}-{row.id}" if self.kind in ANCHORED else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -32,13 +54,14 @@ class Timeline:
     entries: list[Entry]
 
 
-def timeline(dossier: Dossier, with_people: bool = True) -> Timeline:
+def timeline(dossier: Dossier, with_people: bool = True, ruptures: Sequence[RuptureRow] = ()) -> Timeline:
     """The case's own story and, unless `with_people` is off, the customer's over all channels."""
     entries = [*_posts(dossier.posts), *_events(dossier)]
     if with_people:
         entries += _messages(dossier)
         entries += [Entry(survey.asked_at, "survey", survey) for survey in dossier.surveys]
         entries += _history(dossier.record)
+        entries += [Entry(rupture.at, "rupture", rupture) for rupture in ruptures]
     entries.sort(key=lambda entry: (entry.at, ORDER.index(entry.kind) if entry.kind in ORDER else len(ORDER)))
     begin = min((entry.at for entry in _posts(dossier.posts) if entry.kind == "post"), default=dossier.case.opened_at)
     return Timeline([entry for entry in entries if entry.at < begin], [entry for entry in entries if entry.at >= begin])
@@ -70,7 +93,7 @@ def _events(dossier: Dossier) -> Iterator[Entry]:
             yield Entry(
                 event.at, "decision", _told(event), dossier.case.contact_decision if event is decided[-1] else None
             )
-        elif event.kind not in TOLD_BY_MESSAGE:
+        elif event.kind not in TOLD_BY_ROWS:
             yield Entry(event.at, "event", event, dossier.notes.get(event.id))
     if not decided and dossier.case.contact_decision:
         yield Entry(dossier.case.last_post_at, "decision", dossier.case.contact_decision, dossier.case.contact_decision)

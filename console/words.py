@@ -73,7 +73,8 @@ class Words:
         known = self._table["event"]
         if kind.startswith("message_") and kind not in known:
             return self("event.message", state=self.label("message_state", kind.removeprefix("message_")).lower())
-        values = {"old": "", "new": "", "to": "", "merged": "", "into": "", "which": "", "about": "", **detail}
+        values: dict[str, Any] = dict.fromkeys(("old", "new", "to", "merged", "into", "which", "about", "score"), "")
+        values |= detail
         if kind == "state":
             values |= {name: self.label("state", str(values[name])) for name in ("old", "new")}
         for name, group in EVENT_NAMES.get(kind, {}).items():

@@ -2,6 +2,7 @@
 
 from prefect import flow, task
 
+from flows.after import after, watch
 from flows.base import PATIENT, Outcome, current_app
 from flows.desks import exchange
 from flows.minding import assign, keep, tell_teams
@@ -17,7 +18,8 @@ def follow_up() -> Outcome:
     """Everything once, for every brand."""
     total = recover()
     for brand in current_app().settings.all_brands():
-        total += tidy(brand.id) + keep(brand.id) + play_books(brand.id) + assign(brand.id)
+        total += tidy(brand.id) + keep(brand.id) + watch(brand.id) + after(brand.id)
+        total += play_books(brand.id) + assign(brand.id)
     return (total + tell_teams()).beside(exchange())
 
 

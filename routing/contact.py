@@ -7,6 +7,7 @@ cannot both find room for a message. A held case is decided again when its time 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -65,12 +66,13 @@ STATE_AFTER = {
 
 @dataclass(frozen=True, slots=True)
 class ContactRules:
-    """What settings and policies say of contact."""
+    """What settings and policies say of contact; `templates` is the folder with an operator's own words."""
 
     policy: ContactPolicy
     intents: Mapping[str, Intent]
     networks: Callable[[str], NetworkPolicy]
     certificate: CertificateRules
+    templates: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +285,8 @@ def _reserve(
     language = customer.language or case.language or brand.language
     template = rules.intents[case.intent].template
     channel = str(decision.channel)
-    facts = message_facts(session, brand, case, customer)
-    subject, body = render(template, language, facts, channel)
+    facts = facts_of(session, brand, case, customer)
+    subject, body = render(template, language, facts, channel, folder=rules.templates)
     wanted = messages.Reservation(
         key=_key(session, case),
         case_id=case.id,
@@ -310,7 +312,7 @@ def _key(session: Session, case: CaseRow) -> str:
     return f"{case.id}:service:{FIRST_ANSWER}" + (f":{earlier + 1}" if earlier else "")
 
 
-def message_facts(session: Session, brand: Brand, case: CaseRow, customer: CustomerRow) -> Facts:
+def facts_of(session: Session, brand: Brand, case: CaseRow, customer: CustomerRow) -> Facts:
     """What a message may say: the brand's own records only, nothing from the post."""
     order = _order_in_question(session, case, customer)
     return Facts(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.case import OPEN_STATES
 from domain.contact import ChannelDecision, ContactAction
-from routing.contact import ContactRules, message_facts, situation_of
+from routing.contact import ContactRules, facts_of, situation_of
 from routing.decide import decide
 from routing.templates import render
 from storage import cases, messages
@@ -72,7 +72,7 @@ def _reserve(
     now: datetime,
 ) -> MessageRow:
     customer = session.get_one(CustomerRow, case.customer_key)
-    facts = message_facts(session, brand, case, customer)
+    facts = facts_of(session, brand, case, customer)
     channel, template, language = str(decision.channel), str(event.detail["template"]), str(event.detail["language"])
     subject, body = render(template, language, facts, channel)
     kept = {**decision.as_dict(), "address": None, "policy": rules.policy.version, "by": actor}

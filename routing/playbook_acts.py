@@ -17,7 +17,7 @@ from domain.case import CaseState, may_step
 from domain.contact import ContactPolicy, Recipient
 from domain.reading import Intent
 from routing.calendar import next_open
-from routing.contact import message_facts, recipient_of
+from routing.contact import facts_of, recipient_of
 from routing.decide import PROVEN
 from routing.playbooks import Act
 from routing.templates import render
@@ -115,7 +115,7 @@ def _draft(acting: Acting, wanted: Act) -> None:
     template = acting.intents[case.intent].template if wanted.value == OF_INTENT else wanted.value
     customer = acting.session.get_one(CustomerRow, case.customer_key)
     language = customer.language or case.language or acting.brand.language
-    facts = message_facts(acting.session, acting.brand, case, customer)
+    facts = facts_of(acting.session, acting.brand, case, customer)
     subject, body = render(template, language, facts)
     event = cases.add_event(
         acting.session, case, "draft", acting.now, acting.actor, template=template, language=language

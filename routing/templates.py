@@ -4,13 +4,17 @@
 who writes, about what, how to answer and how to say stop. Texts are plain. Values are put in once, by a
 sandbox, and never evaluated. Nothing tells where we heard of the trouble: a message speaks of the order,
 or of the recent experience, and of difficulties only as "if".
+
+A file may have a table `[on.CHANNEL]` with other words for some of its texts there. An operator's own folder
+(`[templates] folder`) has files of the same names; what they say holds in place of what is shipped (`docs/words.md`).
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
@@ -25,6 +29,7 @@ PARTS = frozenset({"subject", "concern", "ask", "short"})
 FRAME = frozenset({"sender", "greeting", "matter", "letter", "short_message"})
 DISCREET = "mention_other"
 CLAIM_PARTS = frozenset({"reply", "reply_subject", "subject", "letter", "short"})
+WHOLE = frozenset({"subject", "letter", "short_message"})  # the texts of a template with a frame of its own
 LONGEST = {"brand": 40, "reference": 24, "first_name": 30, "order": 40, "product": 80}
 
 # Plain text, never HTML: nothing to escape.
@@ -47,47 +52,114 @@ class Facts:
 
 
 def render(
-    template: str, language: str, facts: Facts, channel: str = "email", otherwise: str = "en"
+    template: str,
+    language: str,
+    facts: Facts,
+    channel: str = "email",
+    otherwise: str = "en",
+    folder: Path | None = None,
 ) -> tuple[str, str]:
     """Subject and body for a channel; short channels have no subject and at most 320 characters.
 
-    A language without templates is replaced by `otherwise`. Raises Misconfigured for an unknown template.
+    `folder` has an operator's own words. A language without templates is replaced by `otherwise`. Raises Misconfigured
+    for an unknown template.
     """
     spoken = _spoken(language, otherwise)
-    frame = _load(f"_frame.{spoken}", FRAME)
-    parts = _load(f"{template}.{spoken}", PARTS)  # an unknown name is an error also where it is not shown
+    frame = texts(f"_frame.{spoken}", FRAME, channel, folder)
+    parts = texts(f"{template}.{spoken}", PARTS, channel, folder)  # an unknown name is an error also where not shown
     if facts.discreet:
-        parts = _load(f"{DISCREET}.{spoken}", PARTS)
+        parts = texts(f"{DISCREET}.{spoken}", PARTS, channel, folder)
     facts = _harmless(facts)
     if channel in LONG_FORM:
         values = _values(frame, parts, facts)
-        return one_line(_put(parts["subject"], values)), _body(frame, values)
-    return "", _short(f"{template}.{spoken}", frame, parts, facts)
+        return one_line(_put(parts["subject"], values)), _body(frame["letter"], values)
+    short = _short(f"{template}.{spoken}", frame["short_message"], frame, parts, facts, {}, SHORT_LENGTH)
+    return "", short
 
 
-def render_claim(part: str, language: str, brand: str, values: Mapping[str, str], otherwise: str = "en") -> str:
+def render_claim(
+    part: str, language: str, brand: str, values: Mapping[str, str], otherwise: str = "en", folder: Path | None = None
+) -> str:
     """A text of a claim: the `reply` with the link (with `reply_subject` where it is a mail), the `letter` (with
     `subject`) or the `short` message with the code.
 
     It says nothing of any customer: `values` are an address of ours and spans of time.
     """
-    table = _load(f"_claim.{_spoken(language, otherwise)}", CLAIM_PARTS)
+    table = texts(f"_claim.{_spoken(language, otherwise)}", CLAIM_PARTS, "", folder)
     text = _put(table[part], {"brand": one_line(brand)[: LONGEST["brand"]], **values})
     return plain_text(text).strip() + "\n" if part == "letter" else one_line(text)
 
 
-def template_names() -> frozenset[str]:
+def render_whole(
+    name: str,
+    phrases: frozenset[str],
+    language: str,
+    facts: Facts,
+    values: Mapping[str, str],
+    channel: str,
+    *,
+    longest: int = SHORT_LENGTH,
+    otherwise: str = "en",
+    folder: Path | None = None,
+) -> tuple[str, str]:
+    """Subject and body of a template that is a whole message: `_<name>.<language>.toml` has `subject`, `letter`,
+    `short_message` and the `phrases` that it may need.
+
+    `values` are put in once, as they are: where one may span lines it stands in the long form as it is. Raises
+    Misconfigured where even the shortest form exceeds `longest` characters.
+    """
+    spoken = _spoken(language, otherwise)
+    frame = texts(f"_frame.{spoken}", FRAME, channel, folder)
+    parts = texts(f"_{name}.{spoken}", WHOLE | phrases, channel, folder)
+    facts = _harmless(facts)
+    if channel in LONG_FORM:
+        told = {**_values(frame, {}, facts), **values}
+        return one_line(_put(parts["subject"], told)), _body(parts["letter"], told)
+    return "", _short(f"_{name}.{spoken}", parts["short_message"], frame, {}, facts, values, longest)
+
+
+def phrase(
+    name: str,
+    phrases: frozenset[str],
+    key: str,
+    language: str,
+    values: Mapping[str, str],
+    channel: str = "",
+    otherwise: str = "en",
+    folder: Path | None = None,
+) -> str:
+    """One phrase of a whole template, on one line."""
+    table = texts(f"_{name}.{_spoken(language, otherwise)}", WHOLE | phrases, channel, folder)
+    return one_line(_put(table[key], values))
+
+
+def template_names(folder: Path | None = None) -> frozenset[str]:
     """Every template that is there in some language."""
-    return frozenset(name for name, _ in _files() if not name.startswith("_"))
+    return frozenset(name for name, _ in _files(folder) if not name.startswith("_"))
 
 
-def languages() -> frozenset[str]:
+def languages(folder: Path | None = None) -> frozenset[str]:
     """Every language that has a frame."""
-    return frozenset(language for name, language in _files() if name == "_frame")
+    return frozenset(language for name, language in _files(folder) if name == "_frame")
 
 
-def _files() -> list[tuple[str, str]]:
-    return [(name, language) for name, _, language in (path.stem.partition(".") for path in FOLDER.glob("*.toml"))]
+def texts(name: str, keys: frozenset[str], channel: str = "", folder: Path | None = None) -> dict[str, str]:
+    """The texts of a file, as they are for a channel. Raises Misconfigured naming the file where one is missing."""
+    table = _load(name, keys, folder)
+    plain = {key: str(table[key]) for key in keys}
+    return {**plain, **table.get("on", {}).get(channel, {})}
+
+
+def _files(folder: Path | None = None) -> Iterator[tuple[str, str]]:
+    for place in (FOLDER, *([folder] if folder else [])):
+        for path in place.glob("*.toml"):
+            name, _, language = path.stem.partition(".")
+            yield name, language
+
+
+def spoken_language(language: str, otherwise: str = "en") -> str:
+    """The language in which a message to somebody of this language is written."""
+    return _spoken(language, otherwise)
 
 
 def _spoken(language: str, otherwise: str) -> str:
@@ -99,16 +171,46 @@ def _spoken(language: str, otherwise: str) -> str:
 
 
 @cache
-def _load(name: str, keys: frozenset[str]) -> dict[str, str]:
-    path = FOLDER / f"{name}.toml"
+def _load(name: str, keys: frozenset[str], folder: Path | None = None) -> dict[str, Any]:
+    """A file with the operator's own over it."""
+    shipped, place = FOLDER / f"{name}.toml", f"routing/templates/{name}.toml"
+    own = None if folder is None else folder / f"{name}.toml"
+    if own is not None and own.is_file():
+        table, place = _read(own, str(own)), str(own)
+        table = _over(_read(shipped, place), table) if shipped.is_file() else table
+    else:
+        table = _read(shipped, place)
+    by_channel = table.get("on", {})
+    plain = {key: value for key, value in table.items() if key != "on"}
+    if plain.keys() != keys or not all(isinstance(value, str) for value in plain.values()):
+        raise Misconfigured(f"{place}: must have the texts {', '.join(sorted(keys))}")
+    for channel, words in by_channel.items():
+        if not words.keys() <= keys or not all(isinstance(value, str) for value in words.values()):
+            raise Misconfigured(f"{place}: [on.{channel}] may have the texts {', '.join(sorted(keys))}")
+    return table
+
+
+def _over(shipped: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """What the operator says holds, on every channel for which he says nothing else; what he does not say stays."""
+    by_channel: dict[str, dict[str, str]] = {
+        channel: {key: value for key, value in words.items() if key not in own}
+        for channel, words in shipped.get("on", {}).items()
+    }
+    for channel, words in own.get("on", {}).items():
+        by_channel[channel] = {**by_channel.get(channel, {}), **words}
+    return {**shipped, **own, "on": by_channel}
+
+
+def _read(path: Path, place: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Misconfigured(f"routing/templates/{name}.toml: there is no such template") from None
+        raise Misconfigured(f"{place}: there is no such template") from None
     except (OSError, ValueError) as error:
-        raise Misconfigured(f"routing/templates/{name}.toml: {error}") from error
-    if table.keys() != keys or not all(isinstance(value, str) for value in table.values()):
-        raise Misconfigured(f"routing/templates/{name}.toml: must have the texts {', '.join(sorted(keys))}")
+        raise Misconfigured(f"{place}: {error}") from error
+    by_channel = table.get("on", {})
+    if not isinstance(by_channel, dict) or not all(isinstance(words, dict) for words in by_channel.values()):
+        raise Misconfigured(f"{place}: [on] has a table for each channel, as [on.sms]")
     return table
 
 
@@ -127,28 +229,37 @@ def _harmless(facts: Facts) -> Facts:
     )
 
 
-def _values(frame: dict[str, str], parts: dict[str, str], facts: Facts) -> dict[str, str]:
+def _values(frame: Mapping[str, str], parts: Mapping[str, str], facts: Facts) -> dict[str, str]:
     """Everything that a text may name: the facts, then the frame's phrases, then the template's."""
     values = {name: getattr(facts, name) or "" for name in LONGEST}
     for name in ("sender", "greeting", "matter"):
         values[name] = one_line(_put(frame[name], values))
     for name in ("concern", "ask", "short"):
-        values[name] = one_line(_put(parts[name], values))
+        if name in parts:
+            values[name] = one_line(_put(parts[name], values))
     return values
 
 
-def _body(frame: dict[str, str], values: dict[str, str]) -> str:
-    return plain_text(_put(frame["letter"], values)).strip() + "\n"
+def _body(letter: str, values: dict[str, str]) -> str:
+    return plain_text(_put(letter, values)).strip() + "\n"
 
 
-def _short(name: str, frame: dict[str, str], parts: dict[str, str], facts: Facts) -> str:
+def _short(
+    name: str,
+    text: str,
+    frame: Mapping[str, str],
+    parts: Mapping[str, str],
+    facts: Facts,
+    values: Mapping[str, str],
+    longest: int,
+) -> str:
     """The short form; where it is too long, first the order and then the name are left out."""
     bare = replace(facts, order="", product="")
     for told in (replace(facts, product=""), bare, replace(bare, first_name="")):
-        text = one_line(_put(frame["short_message"], _values(frame, parts, told)))
-        if len(text) <= SHORT_LENGTH:
-            return text
-    raise Misconfigured(f"routing/templates/{name}.toml: the short form exceeds {SHORT_LENGTH} characters")
+        line = one_line(_put(text, {**_values(frame, parts, told), **values}))
+        if len(line) <= longest:
+            return line
+    raise Misconfigured(f"routing/templates/{name}.toml: the short form exceeds {longest} characters")
 
 
 @cache
@@ -156,7 +267,7 @@ def _compiled(text: str) -> Template:
     return _ENVIRONMENT.from_string(text)
 
 
-def _put(text: str, values: dict[str, str]) -> str:
+def _put(text: str, values: Mapping[str, str]) -> str:
     try:
         return _compiled(text).render(values)
     except TemplateError as error:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from domain.after import RESOLUTION_TEMPLATE, SURVEY_TEMPLATES
 from domain.case import CaseState, may_step
 from domain.claim import CODE_TEMPLATE
 from domain.contact import PastContact
@@ -297,12 +298,15 @@ def _event(
 
 
 def _case_follows(session: Session, message: MessageRow, state: MessageState, now: datetime, actor: str) -> None:
-    if message.template == CODE_TEMPLATE:  # a code answers nobody
+    if message.template == CODE_TEMPLATE or message.template in SURVEY_TEMPLATES:  # neither answers anybody
         return
     if state is MessageState.HANDED_OVER:
         _answered(session, _living_case(session, message), message.handed_over_at or now, actor)
     elif state is MessageState.FAILED:
-        _contact(_living_case(session, message), "person")
+        case = _living_case(session, message)
+        _contact(case, "person")
+        if message.template == RESOLUTION_TEMPLATE and case.state == CaseState.RESOLVED:
+            step(session, case, CaseState.REOPENED, now, actor, "the resolution did not arrive")
     elif state is MessageState.CANCELLED:
         case = _living_case(session, message)
         if case.contact_state == "planned":

@@ -26,6 +26,7 @@ from storage.tables import (
     Base,
     CaseEventRow,
     CaseMoveRow,
+    CaseOutcomeRow,
     CasePostRow,
     CaseRow,
     ClaimCodeRow,
@@ -54,7 +55,9 @@ from storage.tables import (
     RawPostRow,
     ReadingRow,
     ReceiptRow,
+    ResolutionRow,
     ReviewVoteRow,
+    RuptureRow,
     SourceMemberRow,
     SurveyRow,
 )
@@ -71,6 +74,7 @@ OWNED = (
     ClaimCodeRow,
     ReviewVoteRow,
     CustomerSegmentRow,
+    RuptureRow,
 )
 PAIRS: dict[type[Any], tuple[Any, ...]] = {
     CustomerLinkRow: (CustomerLinkRow.kept, CustomerLinkRow.merged),
@@ -137,6 +141,9 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "desk_tickets": _all(session, DeskTicketRow, DeskTicketRow.case_id.in_(case_ids)),
         "segments": _all(session, CustomerSegmentRow, CustomerSegmentRow.customer_key == customer.id),
         "playbook_runs": _all(session, PlaybookRunRow, PlaybookRunRow.case_id.in_(case_ids)),
+        "resolutions": _all(session, ResolutionRow, ResolutionRow.case_id.in_(case_ids)),
+        "ruptures": _all(session, RuptureRow, RuptureRow.customer_key == customer.id),
+        "outcomes": _all(session, CaseOutcomeRow, CaseOutcomeRow.case_id.in_(case_ids)),
         "history": _all(session, CustomerHistoryRow, CustomerHistoryRow.customer_key == customer.id),
         "links": links_of(session, customer.id),
         "link_words": _all(
@@ -242,6 +249,7 @@ def _empty_messages(session: Session, customer: CustomerRow) -> int:
     mine = MessageRow.customer_key == customer.id
     surveyed = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
     session.execute(update(SurveyRow).where(SurveyRow.case_id.in_(surveyed)).values(comment=None))
+    session.execute(update(ResolutionRow).where(ResolutionRow.case_id.in_(surveyed)).values(detail=None))
     told = ReceiptRow.message_key.in_(select(MessageRow.id).where(mine))
     session.execute(update(ReceiptRow).where(told).values(raw={}))
     session.execute(update(MessageRow).where(mine, MessageRow.state == "reserved").values(state="cancelled"))

@@ -351,6 +351,27 @@ def test_from_nothing_to_an_erased_customer(vigie: WarmVigie, tmp_path: Path) ->
         assert only_line(gone) == "vigie: C1: no such customer of brand default"
 
 
+def test_words_are_listed_shown_and_checked(vigie: WarmVigie, tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_text(
+        '[brand]\nname = "Hirondelle"\n[templates]\nfolder = "words"\n', encoding="utf-8"
+    )
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "delivery.fr.toml").write_text('short = "Et le colis ?"', encoding="utf-8")
+    listed = vigie(tmp_path, "template", "list", "--json").json["templates"]
+    assert {"name": "delivery", "languages": ["en", "fr"], "own": ["delivery.fr.toml"]} in listed
+    assert "resolution" in {row["name"] for row in listed}
+    shown = vigie(tmp_path, "template", "preview", "delivery", "--channel", "sms", "--language", "fr", "--json").json
+    assert "Et le colis ?" in shown["body"]
+    assert shown["problems"] == []
+    assert vigie(tmp_path, "template", "check").code == 0
+    assert vigie(tmp_path, "template", "preview", "nowhere").code == 2
+    assert vigie(tmp_path, "template", "preview", "delivery", "--case", "7").code == 2
+    (tmp_path / "words" / "billing.fr.toml").write_text('short = "Nous avons vu votre tweet."', encoding="utf-8")
+    checked = vigie(tmp_path, "template", "check", "--json")
+    assert checked.code == 1
+    assert {row["problem"] for row in checked.json["problems"]} == {"surveillance"}
+
+
 def test_status_prints_one_document(vigie: WarmVigie, folder: Path) -> None:
     done = vigie(folder, "status", "--json")
     assert (done.code, done.err) == (0, "")

@@ -61,6 +61,8 @@ def test_every_intent_has_its_words_in_every_language():
         assert {path.name.partition(".")[0] for path in FOLDER.glob(f"*.{language}.toml")} == needed | {
             "_frame",
             "_claim",
+            "_resolution",
+            "_survey",
         }
 
 

@@ -26,6 +26,7 @@ from storage.tables import (
     AuthorRow,
     Base,
     CaseEventRow,
+    CaseOutcomeRow,
     CaseRow,
     CustomerRow,
     DeskTicketRow,
@@ -34,6 +35,8 @@ from storage.tables import (
     NoteRow,
     PostRow,
     ReceiptRow,
+    ResolutionRow,
+    RuptureRow,
     SurveyRow,
 )
 from tests.unit.samples import ACTING, BRAND, NOW, author, customer, entity, heard, minute, order, reading
@@ -116,6 +119,10 @@ def give_messages(session: Session, case: CaseRow) -> None:
     survey = SurveyRow(brand_id=BRAND.id, case_id=case.id, kind="csat", asked_at=NOW, score=2, answered_at=NOW)
     survey.comment = "Merci, Solène"
     session.add(survey)
+    own = {"brand_id": BRAND.id, "case_id": case.id}
+    session.add(ResolutionRow(**own, outcome="explained", detail="Chez la voisine de Solène", by="anna", at=NOW))
+    session.add(RuptureRow(**own, customer_key=case.customer_key, kind="asked_again", at=NOW, found_at=NOW))
+    session.add(CaseOutcomeRow(**own, resolved_at=NOW, until=NOW, at=NOW))
     cases.add_event(session, case, "note", NOW, "anna@example.org")
     session.flush()
     event = session.scalars(select(CaseEventRow).filter_by(kind="note")).one()
