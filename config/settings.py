@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
+from config.contact import DecisionSettings, PreferencesSettings
+from config.section import Section
 from domain.brand import Brand
 from domain.contact import ContactPolicy
 from domain.errors import Misconfigured
@@ -25,12 +27,6 @@ from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A table of `vigie.toml`: no unknown keys, no change after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DatabaseSettings(Section):
@@ -318,7 +314,7 @@ class CasesSettings(Section):
     resolution_low_hours: Hours = 240
 
 
-class ContactSettings(Section):
+class ContactSettings(DecisionSettings):
     """The rules of contact (see `docs/decisions` and `vigie decide`)."""
 
     enabled: bool = True
@@ -346,11 +342,12 @@ class ContactSettings(Section):
 
     def policy(self, brand: Brand) -> ContactPolicy:
         """The same as the domain's noun, for one brand."""
-        shared = self.model_dump(exclude={"enabled", "max_attempts", "closed_channels", "quiet_weekdays"})
+        sets = ("closed_channels", "quiet_weekdays", "sensitive_intents", "sensitive_channels")
+        others = {"enabled", "max_attempts", "also", "safety_intents", "learn_habits", "app_attribute"}
         return ContactPolicy(
-            **shared,
-            closed_channels=frozenset(self.closed_channels),
-            quiet_weekdays=frozenset(self.quiet_weekdays),
+            **self.model_dump(exclude={*others, *sets}),
+            **{name: frozenset(getattr(self, name)) for name in sets},
+            also=tuple(rule.rule() for rule in self.also),
             default_timezone=brand.timezone,
             default_country=brand.country,
         )
@@ -430,6 +427,7 @@ class Settings(Section):
     cases: CasesSettings = CasesSettings()
     contact: ContactSettings = ContactSettings()
     claims: ClaimsSettings = ClaimsSettings()
+    preferences: PreferencesSettings = PreferencesSettings()
     channels: ChannelsSettings = ChannelsSettings()
     console: ConsoleSettings = ConsoleSettings()
     prefect: PrefectSettings = PrefectSettings()

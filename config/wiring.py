@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
+from config.contact import channel_limits
 from config.policies import network_policy
 from config.settings import Settings
 from domain.brand import Brand
 from domain.case import Severity
 from domain.claim import CLAIM_TEMPLATES
-from domain.contact import ContactAction
+from domain.contact import ContactPolicy
 from domain.errors import Misconfigured, VigieError
 from domain.evidence import Grade
 from listeners.base import Around, Source, find_listeners
@@ -33,14 +35,16 @@ from routing.channels.email import EmailChannel, EmailSettings
 from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
 from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
-from routing.contact import ContactRules, recheck
+from routing.contact import ContactRules
 from routing.intake import IntakeRules
 from routing.matching.certificate import CertificateRules
 from routing.matching.learning import LearningRules
 from routing.matching.matcher import MatchRules
 from routing.outbox import Cancel, Hold
 from routing.preview import MatchContext
+from routing.preferences import PAGE
 from routing.priority import Deadlines
+from routing.recheck import last_word
 from routing.rekey import renew_keys
 from storage.brands import ensure_brands
 from storage.claims import release_dead
@@ -226,8 +230,27 @@ class App:
 
     def contact_rules(self, brand: Brand) -> ContactRules:
         """What decides whether, where and when a customer is written to."""
-        policy = self.settings.contact.policy(brand)
-        return ContactRules(policy, load_intents(), network_policy, self.certificate_rules())
+        contact = self.settings.contact
+        return ContactRules(
+            self.contact_policy(brand),
+            load_intents(),
+            network_policy,
+            self.certificate_rules(),
+            preferences_url=self.preferences_url(),
+            safety_intents=frozenset(contact.safety_intents),
+            learn_habits=contact.learn_habits,
+            app_attribute=contact.app_attribute,
+        )
+
+    def contact_policy(self, brand: Brand) -> ContactPolicy:
+        """The rules of the channel decision for a brand, with what the providers of its channels allow."""
+        limits = channel_limits(self.settings.channels.tables())
+        return replace(self.settings.contact.policy(brand), limits=limits)
+
+    def preferences_url(self) -> str:
+        """The public address below which customers find their own page, "" where there is none."""
+        base = self.settings.preferences.base_url or self.settings.claims.base_url
+        return f"{base}{PAGE}" if base else ""
 
     def claim_rules(self, brand: Brand) -> ClaimRules:
         """What decides how people are asked who they are."""
@@ -238,7 +261,7 @@ class App:
             code_lifetime=timedelta(minutes=claims.code_minutes),
             identity_lifetime=self.account_lasts(),
             networks=network_policy,
-            contact=self.settings.contact.policy(brand),
+            contact=self.contact_policy(brand),
             contact_on=self.settings.contact.enabled,
             ask_by_itself=claims.ask_by_itself,
             ask_again=timedelta(days=claims.ask_again_days),
@@ -261,14 +284,7 @@ class App:
             refused = recheck_claim(session, message, self.now())
             return Cancel(refused) if refused else None
         brand = self.brand(message.brand_id)
-        decision = recheck(session, brand, message, self.contact_rules(brand), self.now())
-        if decision.action is ContactAction.HOLD and decision.send_at is not None:
-            return Hold("; ".join(decision.reasons), decision.send_at)
-        if decision.action is not ContactAction.SEND:
-            return Cancel("; ".join(decision.reasons))
-        if (decision.channel, decision.address) != (message.channel, message.address):
-            return Cancel("another channel or address is the right one now")
-        return None
+        return last_word(session, brand, message, self.contact_rules(brand), self.now())
 
     def _deadlines(self) -> Deadlines:
         cases = self.settings.cases

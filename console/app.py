@@ -22,6 +22,7 @@ from console import (
     hooks,
     listening,
     messages,
+    preferences,
     quality,
     queue,
     reviews,
@@ -38,7 +39,7 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening, quality, ask, claims)
+PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening, quality, ask, claims, preferences)
 
 
 class HashedFiles(StaticFiles):

@@ -26,7 +26,7 @@ from routing.calendar import next_open
 from routing.caps import had_its_message, no_room, proactive, unanswered
 from routing.eligible import PURPOSE, ineligible, is_shared, usable_point
 
-__all__ = ["PURPOSE", "decide"]
+__all__ = ["PURPOSE", "SAFETY", "decide"]
 PROVEN = (Grade.AUTHENTICATED, Grade.DECLARED, Grade.STATED)
 STATED_SOURCES = ("declared", "stated")
 SAFETY = "safety"

@@ -7,11 +7,10 @@ from domain.contact import CaseFacts, ContactPoint, ContactPolicy, PastContact, 
 from domain.customer import Consent
 
 PURPOSE = "service"
-# Channels on which a stranger in the household may read along.
-SHAREABLE = ("email", "sms", "phone", "whatsapp")
+# On all others somebody else who holds the address may read along.
+OWN_CHANNELS = frozenset({"letter", "in_app", "push"})
 SHARED = "shared_contact_point"
 STOPPED = "stop"
-NETWORKS_OF = {"email": ("email", "mail")}
 
 
 def ineligible(channel: str, situation: Situation, policy: ContactPolicy) -> str | None:
@@ -48,7 +47,7 @@ def usable_point(channel: str, situation: Situation, policy: ContactPolicy) -> C
 
 def is_shared(point: ContactPoint) -> bool:
     """Whether other customers hold the same address, and may read along."""
-    return point.shared_by > 1 and point.channel in SHAREABLE
+    return point.shared_by > 1 and point.channel not in OWN_CHANNELS
 
 
 def unusable(point: ContactPoint, case: CaseFacts, now: datetime, policy: ContactPolicy) -> str | None:
@@ -78,7 +77,7 @@ def _wrote_again(point: ContactPoint, case: CaseFacts, now: datetime, policy: Co
 
 
 def _consent_refusal(channel: str, case: CaseFacts, customer: Recipient, policy: ContactPolicy) -> str | None:
-    consent = _latest(channel, customer.consents)
+    consent = latest_word(channel, customer.consents)
     if consent is not None:
         return None if consent.status == "granted" else f"consent_{consent.status}"
     # Who asks for a channel, or speaks to the brand on it, needs to give no other word for the answer.
@@ -88,7 +87,8 @@ def _consent_refusal(channel: str, case: CaseFacts, customer: Recipient, policy:
     return "no_consent" if policy.require_consent else None
 
 
-def _latest(channel: str, consents: Iterable[Consent]) -> Consent | None:
+def latest_word(channel: str, consents: Iterable[Consent]) -> Consent | None:
+    """The customer's last word on a channel for service, which holds."""
     words = [consent for consent in consents if consent.channel == channel and consent.purpose == PURPOSE]
     # On the same instant a refusal is stronger than a permission.
     return max(words, key=lambda consent: (consent.at, consent.status != "granted"), default=None)

@@ -22,6 +22,7 @@ from storage.tables.customers import (
     OrderRow,
     PreferenceRow,
     QualityReportRow,
+    QuietTimeRow,
     SourceMemberRow,
 )
 from storage.tables.desks import DeskCommentRow, DeskTicketRow
@@ -119,6 +120,7 @@ __all__ = [
     "PostVersionRow",
     "PreferenceRow",
     "QualityReportRow",
+    "QuietTimeRow",
     "QuarantineRow",
     "QuoteRow",
     "RawPostRow",

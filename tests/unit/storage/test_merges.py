@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from domain.customer import Account, Consent
 from domain.errors import BadInput
-from routing.contact import recipient_of
+from routing.recipient import recipient_of
 from routing.crm import import_customers, import_orders, keyring
 from storage.brands import lock_brand
 from storage.customers import (
