@@ -266,7 +266,7 @@ def _messages(session: Session, brand_id: str, customer_key: int, since: datetim
     )
     for row in session.scalars(query):
         yield PastContact(
-            at=row.handed_over_at or row.reserved_at,
+            at=row.handed_over_at or row.handing_over_at or row.reserved_at,
             channel=row.channel,
             direction="out",
             purpose=row.purpose,
