@@ -35,7 +35,7 @@ class DecisionSettings(Section):
     safety_intents: tuple[str, ...] = ()
     shared_points: Literal["never", "discreet"] = "never"
     also: tuple[AlsoSettings, ...] = Field((), max_length=20)
-    intrusion_price: float = Field(0.05, ge=0, le=1)
+    intrusion_price: float = Field(0.02, ge=0, le=1)
     learn_habits: bool = True
     app_attribute: str = Field("", max_length=80)
 

@@ -188,7 +188,7 @@ class ContactPolicy:
     service_reserve: int = 1
     unanswered_limit: int = 2
     unanswered_days: float = 90
-    intrusion_price: float = 0.05
+    intrusion_price: float = 0.02
     thread_hours: float = 72
     changed_address_hours: float = 72
     max_hold_hours: float = 72

@@ -6,7 +6,6 @@ comes on top. Where his zone is not known, all zones of his country must be awak
 the brand's.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -36,17 +35,20 @@ FRENCH_ZONES = {
     "PF": "Pacific/Tahiti",
     "NC": "Pacific/Noumea",
 }
-STEP_LIMIT = 60  # days of closed windows that are looked through; no calendar closes for longer
+SEARCHED = timedelta(days=21)  # no calendar closes for longer
 
 
 def next_open(recipient: Recipient, now: datetime, policy: ContactPolicy) -> datetime:
-    """`now` if the window is open, else the first instant at which it opens. UTC."""
-    zones = _zones(recipient, policy)
+    """`now` if the window is open, else the first instant at which it opens. UTC.
+
+    Where it does not open within three weeks, an instant after them.
+    """
+    zones = _zones(recipient, policy, now.year)
     windows = [_Window(policy.quiet_from, policy.quiet_until, policy.quiet_weekdays, _calendar(recipient, policy))]
     if recipient.quiet is not None:
         windows.append(_own(recipient.quiet))
     at = now.astimezone(UTC)
-    for _ in range(STEP_LIMIT * 4):
+    while at - now < SEARCHED:
         later = max((_opens(at, zone, window) for zone in zones for window in windows), default=at)
         if later <= at:
             return at
@@ -127,17 +129,27 @@ def zone_of_region(country: str | None, region: str | None) -> str | None:
     return FRENCH_ZONES.get(region or "") if (country or "").upper() == "FR" else None
 
 
-def _zones(recipient: Recipient, policy: ContactPolicy) -> tuple[ZoneInfo, ...]:
+def _zones(recipient: Recipient, policy: ContactPolicy, year: int) -> tuple[ZoneInfo, ...]:
     told = recipient.timezone and _zone(recipient.timezone)
     if told:
         return (told,)
     country = (recipient.country or "").upper()
     overseas = zone_of_region(country, recipient.region)
-    names: Iterable[str] = (overseas,) if overseas else ()
-    if not names and country and country != policy.default_country:
-        names = _country_zones().get(country, ())
-    found = tuple(zone for zone in map(_zone, names) if zone is not None)
+    if overseas:
+        return (ZoneInfo(overseas),)
+    found = _zones_of(country, year) if country and country != policy.default_country else ()
     return found or (ZoneInfo(policy.default_timezone),)
+
+
+@lru_cache(maxsize=1024)
+def _zones_of(country: str, year: int) -> tuple[ZoneInfo, ...]:
+    """The zones of a country, of those that show the same time all year one."""
+    noons = [datetime(year, 1, 1, 12, tzinfo=UTC) + timedelta(days=day) for day in range(366)]
+    found: dict[tuple[timedelta | None, ...], ZoneInfo] = {}
+    for zone in map(_zone, _country_zones().get(country, ())):
+        if zone is not None:
+            found.setdefault(tuple(noon.astimezone(zone).utcoffset() for noon in noons), zone)
+    return tuple(found.values())
 
 
 @lru_cache(maxsize=1024)

@@ -369,9 +369,9 @@ class TestLearned:
         assert decide(told, POLICY).order == ("sms", "letter", "email", "mastodon")
 
     def test_a_louder_channel_must_be_worth_it(self) -> None:
-        close = (Learned("sms", 0.60), Learned("email", 0.50))
+        close = (Learned("sms", 0.55), Learned("email", 0.50))
         assert decide(situation(**self.KNOWN, learned=close), POLICY).channel == "email"
-        clear = (Learned("sms", 0.70), Learned("email", 0.50))
+        clear = (Learned("sms", 0.60), Learned("email", 0.50))
         assert decide(situation(**self.KNOWN, learned=clear), POLICY).channel == "sms"
 
     def test_who_does_not_want_it_is_not_learned_from(self) -> None:
