@@ -1,14 +1,25 @@
 """The settings of the channel decision that came with cases and contact, and of the customer's own page."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from config.section import Section
 from domain.contact import Also, ChannelLimits
+from models.intents import load_intents
 from routing.channels.base import ChannelSettings, ChannelTable, find_channels
+
+
+def _known_intents(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in load_intents()]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no intent; there is {', '.join(load_intents())}")
+    return names
+
+
+Intents = Annotated[tuple[str, ...], AfterValidator(_known_intents)]
 
 
 class AlsoSettings(Section):
@@ -16,7 +27,7 @@ class AlsoSettings(Section):
 
     channel: str = Field(min_length=1, max_length=40)
     beside: str = Field(alias="with", min_length=1, max_length=40)
-    intents: tuple[str, ...] = ()
+    intents: Intents = ()
 
     def rule(self) -> Also:
         """The same as the domain's noun."""
@@ -30,9 +41,9 @@ class DecisionSettings(Section):
     service_reserve: int = Field(1, ge=0)
     unanswered_limit: int = Field(2, ge=0)
     unanswered_days: float = Field(90, gt=0, le=730)
-    sensitive_intents: tuple[str, ...] = ("account_security",)
+    sensitive_intents: Intents = ("account_security",)
     sensitive_channels: tuple[str, ...] = ("email", "letter", "phone", "in_app")
-    safety_intents: tuple[str, ...] = ()
+    safety_intents: Intents = ()
     shared_points: Literal["never", "discreet"] = "never"
     also: tuple[AlsoSettings, ...] = Field((), max_length=20)
     intrusion_price: float = Field(0.02, ge=0, le=1)
