@@ -68,7 +68,9 @@ class Checker:
             return False
         if not point.suppressed:
             return True
-        again = [word for word in message.case.written if (word.channel, word.address) == (point.channel, point.address)]
+        again = [
+            word for word in message.case.written if (word.channel, word.address) == (point.channel, point.address)
+        ]
         return point.suppressed == "stop" and any(
             point.suppressed_at is not None and point.suppressed_at < word.at and now - word.at <= timedelta(hours=72)
             for word in again
@@ -81,7 +83,9 @@ class Checker:
             return {word.status for word in words if word.at == last} == {"granted"}
         case = message.case
         spoke = case.addressed_brand and case.network == message.channel
-        return spoke or case.requested_channel == message.channel or message.channel in {w.channel for w in case.written}
+        return (
+            spoke or case.requested_channel == message.channel or message.channel in {w.channel for w in case.written}
+        )
 
     def _second(self, person: Person, message: Sent) -> bool:
         return any(case == message.case.id and group != message.group for _, group, case in self._log[person.key])
@@ -135,6 +139,8 @@ def available_timezones_once() -> frozenset[str]:
 @cache
 def _free_days(country: str, region: str | None, year: int) -> frozenset[object]:
     try:
-        return frozenset(holidays.country_holidays(country, subdiv=region if region == "57" or region == "974" else None, years=year))
+        return frozenset(
+            holidays.country_holidays(country, subdiv=region if region == "57" or region == "974" else None, years=year)
+        )
     except (NotImplementedError, ZoneInfoNotFoundError):
         return frozenset()

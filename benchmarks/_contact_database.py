@@ -37,7 +37,14 @@ from storage import messages
 from storage.brands import ensure_brands
 from storage.database import Database
 from storage.tables import (
-    CaseRow, ConsentRow, ContactPointRow, CustomerRow, InteractionRow, MessageRow, ObjectionRow, PreferenceRow,
+    CaseRow,
+    ConsentRow,
+    ContactPointRow,
+    CustomerRow,
+    InteractionRow,
+    MessageRow,
+    ObjectionRow,
+    PreferenceRow,
     QuietTimeRow,
 )  # fmt: skip
 
@@ -50,7 +57,9 @@ RULES = ContactRules(
     CertificateRules(start="acting", start_reason="a simulation"),
 )
 # What the database drive takes of what may happen; marketing and mail are the memory's.
-HERE = frozenset({"consent", "stop", "objection", "move", "bounce", "verify", "share", "prefer", "quiet", "status", "call"})
+HERE = frozenset(
+    {"consent", "stop", "objection", "move", "bounce", "verify", "share", "prefer", "quiet", "status", "call"}
+)
 
 
 class Died(BaseException):
@@ -59,11 +68,11 @@ class Died(BaseException):
 
 def through_database(events: int, seed: int = 1) -> dict[str, Any]:
     """So many events, judged: what happened, and what was wrong."""
-    memory = Path("/dev/shm")  # noqa: S108 - a disk in memory where there is one
+    memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         database = Database(f"sqlite:///{folder}/vigie.db")
         database.upgrade()
-        drive = _Drive(database, random.Random(seed))  # noqa: S311 - a simulation
+        drive = _Drive(database, random.Random(seed))
         begun = time.perf_counter()
         drive.run(events)
         database.close()

@@ -153,5 +153,7 @@ class Model:
         pairs = [(str(row.decision.channel), str(row.decision.address))]
         pairs += list(zip(row.decision.also, row.decision.also_addresses, strict=True))
         for place, (channel, address) in enumerate(pairs):
-            sent = Sent(f"{row.number}:{place}", row.case, channel, address, str(row.number), row.decision.reasons, told)
+            sent = Sent(
+                f"{row.number}:{place}", row.case, channel, address, str(row.number), row.decision.reasons, told
+            )
             self.checker.saw(row.person, sent, now)

@@ -86,9 +86,18 @@ def _person(key: int, chance: random.Random) -> Person:
         for channel in channels
         if chance.random() < 0.8
     )
-    preferred = Preference(chance.choice(CHANNELS), chance.choice(("declared", "observed"))) if chance.random() < 0.3 else None
+    preferred = (
+        Preference(chance.choice(CHANNELS), chance.choice(("declared", "observed"))) if chance.random() < 0.3 else None
+    )
     known = Recipient(
-        f"C{key}", country, "fr", zone, contact_points=points, consents=words, preferred_channel=preferred, region=region
+        f"C{key}",
+        country,
+        "fr",
+        zone,
+        contact_points=points,
+        consents=words,
+        preferred_channel=preferred,
+        region=region,
     )
     return Person(key, known)
 

@@ -88,7 +88,7 @@ def _customer(centres: list[dict[str, float]], chance: random.Random) -> Custome
 
 def simulate(customers: int = 20_000, contacts: int = 50_000, seed: int = 1) -> dict[str, Any]:
     """The share of the oracle of each way to choose."""
-    chance = random.Random(seed)  # noqa: S311 - a simulation
+    chance = random.Random(seed)
     people, learner, priced = world(customers, chance), Learner(), Learner()
     gains = dict.fromkeys(("fixed order", "stated else fixed", "learned", "learned, intrusion priced", "oracle"), 0.0)
     begun = time.perf_counter()

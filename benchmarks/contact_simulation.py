@@ -23,7 +23,7 @@ from domain.contact import ContactPolicy
 
 def in_memory(events: int, seed: int = 1, policy: ContactPolicy = POLICY) -> dict[str, Any]:
     """So many events under a policy, judged by the rules of old: what happened, and what was wrong."""
-    chance = random.Random(seed)  # noqa: S311 - a simulation
+    chance = random.Random(seed)
     model = Model(chance, policy)
     customers = people(max(50, events // 60), chance)
     begun = time.perf_counter()

@@ -25,7 +25,7 @@ TRIES = 5
 
 def situations(count: int, seed: int = 1) -> list[Situation]:
     """Random ones, each with what happened to its customer before."""
-    chance = random.Random(seed)  # noqa: S311 - a simulation
+    chance = random.Random(seed)
     found = []
     for person in people(count, chance):
         for hour in range(12):

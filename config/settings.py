@@ -344,9 +344,9 @@ class ContactSettings(DecisionSettings):
         """The same as the domain's noun, for one brand."""
         sets = ("closed_channels", "quiet_weekdays", "sensitive_intents", "sensitive_channels")
         others = {"enabled", "max_attempts", "also", "safety_intents", "learn_habits", "app_attribute"}
+        told: dict[str, Any] = self.model_dump(exclude=others)
         return ContactPolicy(
-            **self.model_dump(exclude={*others, *sets}),
-            **{name: frozenset(getattr(self, name)) for name in sets},
+            **told | {name: frozenset(told[name]) for name in sets},
             also=tuple(rule.rule() for rule in self.also),
             default_timezone=brand.timezone,
             default_country=brand.country,

@@ -41,8 +41,8 @@ from routing.matching.certificate import CertificateRules
 from routing.matching.learning import LearningRules
 from routing.matching.matcher import MatchRules
 from routing.outbox import Cancel, Hold
-from routing.preview import MatchContext
 from routing.preferences import PAGE
+from routing.preview import MatchContext
 from routing.priority import Deadlines
 from routing.recheck import last_word
 from routing.rekey import renew_keys

@@ -165,7 +165,13 @@ def stop(request: Request, token: str, what: Annotated[Literal["stop", "again"],
 
 
 def _page(
-    session: Session, guest: Guest, customer: CustomerRow, status: int = 200, *, saved: bool = False, wrong: bool = False
+    session: Session,
+    guest: Guest,
+    customer: CustomerRow,
+    status: int = 200,
+    *,
+    saved: bool = False,
+    wrong: bool = False,
 ) -> HTMLResponse:
     known = preferences.held(session, customer, _closed(guest), guest.web.now())
     names = {brand.id: brand.name or "" for brand in guest.web.settings.all_brands()}

@@ -30,7 +30,10 @@ def explain(channel: str, known: Evidence) -> str:
 
 def is_held_out(customer_id: str) -> bool:
     """Whether this customer is of those without learning: always the same ones."""
-    return int.from_bytes(hashlib.sha256(customer_id.encode("utf-8", "surrogatepass")).digest()[:4], "big") % 100 < HELD_OUT
+    return (
+        int.from_bytes(hashlib.sha256(customer_id.encode("utf-8", "surrogatepass")).digest()[:4], "big") % 100
+        < HELD_OUT
+    )
 
 
 def _share(counts: Counts) -> str:

@@ -151,9 +151,7 @@ def as_it_is_now(
     """The rules, with the channels that are shut by hand and those whose provider does not answer."""
     policy = rules.policy
     unwell = messages.unwell_channels(session, brand_id, now)
-    return replace(
-        rules, policy=replace(policy, closed_channels=policy.closed_channels | shut, unwell_channels=unwell)
-    )
+    return replace(rules, policy=replace(policy, closed_channels=policy.closed_channels | shut, unwell_channels=unwell))
 
 
 def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: datetime) -> Situation:

@@ -211,9 +211,7 @@ def _object(session: Session, customer: CustomerRow, topic: str, said: bool, now
 def _note(session: Session, customer: CustomerRow, changed: list[str], now: datetime) -> None:
     if changed:
         told = {"changed": changed, "how": HOW}
-        audit.record(
-            session, customer.brand_id, CUSTOMER, "preferences declared", f"customer:{customer.id}", now, told
-        )
+        audit.record(session, customer.brand_id, CUSTOMER, "preferences declared", f"customer:{customer.id}", now, told)
 
 
 def _serializer(session: Session, at: datetime) -> URLSafeTimedSerializer:

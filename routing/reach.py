@@ -20,8 +20,8 @@ from domain.contact import CaseFacts, ChannelDecision, ContactAction, ContactPoi
 from domain.customer import Consent
 from domain.evidence import Grade
 from routing.contact import ContactRules
-from routing.recipient import CHANNELS_OF, recipient_of
 from routing.decide import PURPOSE, decide
+from routing.recipient import CHANNELS_OF, recipient_of
 from storage.customers import count_customers
 from storage.merges import kept_of
 from storage.tables import CustomerRow

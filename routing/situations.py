@@ -21,7 +21,6 @@ from domain.customer import CONSENT_STATUSES, DIRECTIONS, OBJECTIONS, Consent
 from domain.errors import BadInput
 from domain.evidence import Grade
 
-
 PURPOSES = ("service", "safety")
 
 

@@ -9,7 +9,15 @@ from sqlalchemy.orm import Session
 from domain.appetence import LOOKED_BACK, Counts, Evidence, Trial, tally
 from domain.claim import CLAIM_TEMPLATES
 from domain.message import SENT_STATES
-from storage.tables import AppetenceRow, CaseEventRow, CaseRow, CustomerRow, CustomerSegmentRow, MessageRow, ObjectionRow
+from storage.tables import (
+    AppetenceRow,
+    CaseEventRow,
+    CaseRow,
+    CustomerRow,
+    CustomerSegmentRow,
+    MessageRow,
+    ObjectionRow,
+)
 
 EVERYBODY = "all"
 NO_LEARNING = ("profiling", "all")
@@ -40,6 +48,7 @@ def trials(
         query = query.where(MessageRow.customer_key.in_(sorted(customers)))
     answered = _answered(session, brand_id, since, customers)
     for key, message_id, channel, at, resolved_at in session.execute(query).yield_per(1000):
+        assert key is not None and at is not None  # noqa: S101, PT018 - the query says so
         yield key, Trial(channel, at, answered.get(message_id), resolved_at)
 
 
@@ -81,13 +90,15 @@ def segment_members(session: Session, brand_id: str) -> dict[int, set[str]]:
     )
     for query in (by_rule, told):
         for key, segment in session.execute(query):
-            found.setdefault(key, set()).add(segment)
+            found.setdefault(key, set()).add(str(segment))
     return found
 
 
 def keep(session: Session, brand_id: str, counts: Mapping[str, Mapping[str, Counts]], now: datetime) -> int:
     """Put these counts (subject → channel → counts) in the place of those before; returns how many rows there are."""
-    rows = {(row.subject, row.channel): row for row in session.scalars(select(AppetenceRow).filter_by(brand_id=brand_id))}
+    rows = {
+        (row.subject, row.channel): row for row in session.scalars(select(AppetenceRow).filter_by(brand_id=brand_id))
+    }
     wanted = {(subject, channel): one for subject, by in counts.items() for channel, one in by.items()}
     for place, row in rows.items():
         if place not in wanted:

@@ -81,7 +81,9 @@ def test_every_field_has_a_label(guest):
 
 
 def test_what_he_says_is_kept_as_declared_and_audited(console, guest, customer):
-    answer = guest().save(channel="sms", allow=["email", "sms"], no_learning="yes", day=["5"], quiet_from="12:00", quiet_until="14:00")
+    answer = guest().save(
+        channel="sms", allow=["email", "sms"], no_learning="yes", day=["5"], quiet_from="12:00", quiet_until="14:00"
+    )
     assert (answer.status_code, answer.headers["location"][-9:]) == (303, "saved=yes")
     with console.database.read() as session:
         known = recipient_of(session, "hirondelle", customer.id)
@@ -116,7 +118,9 @@ def test_a_channel_that_he_unticks_is_revoked(console, guest, customer):
 def test_a_channel_that_was_not_on_his_page_keeps_its_word(console, guest):
     guest().save(shown=["sms"], allow=[])
     with console.database.read() as session:
-        assert session.scalars(select(ConsentRow.status).filter_by(channel="email", purpose="service")).all() == ["granted"]
+        assert session.scalars(select(ConsentRow.status).filter_by(channel="email", purpose="service")).all() == [
+            "granted"
+        ]
 
 
 def test_who_allows_a_channel_again_takes_his_stop_back(console, fill, guest, customer):
@@ -202,7 +206,9 @@ def test_the_link_of_one_customer_does_not_change_another(console, fill, guest, 
     other = fill(lambda session: factories.customer(session, name="Paul Riou"))
     guest().save(allow=[], channel="sms")
     with console.database.read() as session:
-        assert {row.customer_key for row in session.scalars(select(ConsentRow).filter_by(status="revoked"))} == {customer.id}
+        assert {row.customer_key for row in session.scalars(select(ConsentRow).filter_by(status="revoked"))} == {
+            customer.id
+        }
         assert preference(session, other.id).channel == "email"
 
 

@@ -40,4 +40,3 @@ def test_nothing_goes_out_through_the_real_outbox_either() -> None:
 )
 def test_the_judge_sees_a_broken_rule(broken: dict[str, object], seen: str) -> None:
     assert seen in in_memory(5_000, 1, replace(POLICY, **broken))["wrong"]  # type: ignore[arg-type]
-

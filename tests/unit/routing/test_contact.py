@@ -201,7 +201,9 @@ def test_a_provider_that_takes_nothing_is_unwell_until_it_takes_something(world:
     told = (world.session, world.brand.id, world.now)
     for number in range(3):
         values = {name: getattr(message, name) for name in ("brand_id", "case_id", "template", "language", "decision")}
-        row = MessageRow(message_id=f"m{number}", key=f"k{number}", channel="email", send_after=NOW, reserved_at=NOW, **values)
+        row = MessageRow(
+            message_id=f"m{number}", key=f"k{number}", channel="email", send_after=NOW, reserved_at=NOW, **values
+        )
         row.attempts = 3
         world.session.add(row)
         world.session.flush()
@@ -280,7 +282,9 @@ class TestLearned:
         learn_habits(learned.session, learned.brand.id, NOW)
         before = [(row.subject, row.channel, row.tried) for row in learned.session.scalars(select(AppetenceRow))]
         learn_habits(learned.session, learned.brand.id, NOW)
-        assert [(row.subject, row.channel, row.tried) for row in learned.session.scalars(select(AppetenceRow))] == before
+        assert [
+            (row.subject, row.channel, row.tried) for row in learned.session.scalars(select(AppetenceRow))
+        ] == before
 
     def test_who_objected_is_not_learned_from(self, learned: World) -> None:
         key = learned.customer("C2").id
@@ -316,7 +320,13 @@ class TestLearned:
 
 def test_a_proven_account_is_an_address_where_a_channel_carries_it(world: World) -> None:
     customer = world.customer("C1")
-    proven = {"brand_id": world.brand.id, "customer_key": customer.id, "proof": "authenticated", "how": "claim", "at": NOW}
+    proven = {
+        "brand_id": world.brand.id,
+        "customer_key": customer.id,
+        "proof": "authenticated",
+        "how": "claim",
+        "at": NOW,
+    }
     world.session.add(IdentityRow(network="email", account_id="acct-1", expires_at=NOW + timedelta(days=1), **proven))
     world.session.add(IdentityRow(network="nowhere", account_id="acct-2", **proven))
     world.session.flush()
@@ -332,5 +342,7 @@ def test_the_brands_app_is_a_channel_where_the_customer_file_names_him_there(wor
     customer.attributes = {"app_user": "u-17"}
     world.session.flush()
     told = recipient_of(world.session, world.brand.id, customer.id, NOW, "app_user")
-    assert [(point.channel, point.address) for point in told.contact_points][-2:] == [("in_app", "u-17"), ("push", "u-17")]
-
+    assert [(point.channel, point.address) for point in told.contact_points][-2:] == [
+        ("in_app", "u-17"),
+        ("push", "u-17"),
+    ]

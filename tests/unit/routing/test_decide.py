@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -245,7 +246,7 @@ def test_who_speaks_to_the_brand_in_public_is_not_silent() -> None:
 class TestProviders:
     """What the provider of a channel allows."""
 
-    WHATSAPP = {"contact_points": (ContactPoint("whatsapp", "+33639980000"),), "consents": granted("whatsapp")}
+    WHATSAPP: ClassVar[dict[str, Any]] = {"contact_points": (ContactPoint("whatsapp", "+33639980000"),), "consents": granted("whatsapp")}
     LIMITS = replace(POLICY, limits={"whatsapp": ChannelLimits(True, 24, needs_template=True)})
 
     def reasons(self, decision: ChannelDecision) -> list[str]:
@@ -340,7 +341,7 @@ class TestStopThenANewRequest:
 class TestNetworks:
     """Accounts on networks are addresses too."""
 
-    HERE = {"contact_points": (ContactPoint("mastodon", "ana@social.example"),), "consents": ()}
+    HERE: ClassVar[dict[str, Any]] = {"contact_points": (ContactPoint("mastodon", "ana@social.example"),), "consents": ()}
 
     def test_who_speaks_to_the_brand_there_may_be_answered_there(self) -> None:
         decision = decide(situation(**self.HERE), POLICY)
@@ -360,7 +361,7 @@ class TestLearned:
     """What was learned stands between what he said and where he posted."""
 
     POINTS = tuple(ContactPoint(channel, channel) for channel in ("email", "sms", "letter", "mastodon"))
-    KNOWN = {"contact_points": POINTS, "consents": granted("email", "sms", "letter", "mastodon")}
+    KNOWN: ClassVar[dict[str, Any]] = {"contact_points": POINTS, "consents": granted("email", "sms", "letter", "mastodon")}
     LEARNED = (Learned("letter", 0.9, "learned: letter"), Learned("email", 0.2, "learned: email"))
 
     def test_it_comes_after_a_stated_preference_and_before_the_network_of_origin(self) -> None:
