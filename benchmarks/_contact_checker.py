@@ -1,5 +1,5 @@
-"""The judge of the contact simulation: looks at what went out, with rules written down anew. It calls nothing of Vigie's
-decision, calendar or caps.
+"""The judge of the contact simulation: looks at what went out, with rules written down anew. It calls nothing of
+Vigie's decision, calendar or caps.
 """
 
 from collections import Counter, defaultdict
@@ -91,7 +91,9 @@ class Checker:
         return any(case == message.case.id and group != message.group for _, group, case in self._log[person.key])
 
     def _too_many(self, person: Person, message: Sent, now: datetime) -> bool:
-        """One message in seven days, two in thirty; those that went out together are one. Marketing leaves room for one."""
+        """One message in seven days, two in thirty; those that went out together are one. Marketing leaves room for
+        one.
+        """
         others = {group: at for at, group, _ in self._log[person.key] if group != message.group}
         pushed = sum(past.purpose == "marketing" and now - past.at < MONTH for past in person.past)
         week = sum(now - at < WEEK for at in others.values())

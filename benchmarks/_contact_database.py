@@ -1,4 +1,5 @@
-"""The contact simulation over the real outbox: SQLite, `plan_batch`, `last_word`, `deliver` and `sweep`, a faulty carrier.
+"""The contact simulation over the real outbox: SQLite, `plan_batch`, `last_word`, `deliver` and `sweep`, a faulty
+carrier.
 
 While a message is engaged the customer changes his mind, a second worker runs, or the process dies; a provider refuses,
 stalls, or takes the message and does not say so.
@@ -224,8 +225,8 @@ def _enter(session: Session, person: Person) -> None:
 
 
 def _sync(session: Session, person: Person, now: datetime) -> None:
-    """Make the database say of a customer what `person` says, and `person` what a database can say: an address of a kind
-    is on all channels of that kind.
+    """Make the database say of a customer what `person` says, and `person` what a database can say: an address of a
+    kind is on all channels of that kind.
     """
     key, twin = person.key + 1, 10**6 + person.key
     for table in (ContactPointRow, ConsentRow, ObjectionRow, PreferenceRow, QuietTimeRow):

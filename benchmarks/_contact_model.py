@@ -1,7 +1,7 @@
 """The outbox in memory, for as many events as a database would take days for: the real decision, two workers, faults.
 
-What stands between two steps of a worker may be changed by anything: each step takes its own look at the customer, as the
-two transactions of the outbox do. A worker may die after any step.
+What stands between two steps of a worker may be changed by anything: each step takes its own look at the customer, as
+the two transactions of the outbox do. A worker may die after any step.
 """
 
 import heapq

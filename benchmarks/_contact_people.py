@@ -1,4 +1,6 @@
-"""Customers of the contact simulation, and what happens to them: random, by a seed, and hostile to every rule of contact."""
+"""Customers of the contact simulation, and what happens to them: random, by a seed, and hostile to every rule of
+contact.
+"""
 
 import random
 from collections.abc import Iterator

@@ -2,10 +2,11 @@
 
     python -m benchmarks.appetence [--customers 20000] [--contacts 50000] [--seed 1]
 
-The world is that of the design's report: 20,000 customers of several segments, five channels, 50,000 contacts over a year
-(2.5 each), a random part of the channels open at each, a quarter of the customers said which one they like best. What is
-told is the share of the oracle, which knows every customer's true chance of an answer: the sum of the true chances of
-what was chosen over that of the best. Answers are known as late as in life: within 72 hours, or when these are over.
+The world is that of the design's report: 20,000 customers of several segments, five channels, 50,000 contacts over a
+year (2.5 each), a random part of the channels open at each, a quarter of the customers said which one they like best.
+What is told is the share of the oracle, which knows every customer's true chance of an answer: the sum of the true
+chances of what was chosen over that of the best. Answers are known as late as in life: within 72 hours, or when these
+are over.
 """
 
 import argparse

@@ -3,9 +3,9 @@
     python -m benchmarks.contact_simulation [--events 1000000] [--through-database 2000] [--seed 1]
 
 The events go through the real decision with an outbox in memory (`_contact_model.py`); so many more go through the real
-one, planned, rechecked and delivered over SQLite (`_contact_database.py`). Every message that a carrier took is judged by
-code of its own (`_contact_checker.py`): quiet hours, caps, addresses, consent, twice, reasons. Exit code 1 if anything
-was wrong.
+one, planned, rechecked and delivered over SQLite (`_contact_database.py`). Every message that a carrier took is
+judged by code of its own (`_contact_checker.py`): quiet hours, caps, addresses, consent, twice, reasons. Exit code 1
+if anything was wrong.
 """
 
 import argparse

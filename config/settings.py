@@ -151,7 +151,7 @@ class HeadSettings(Section):
     model: str = ""
     revision: str = ""
     zero_shot: bool = False
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field({})
     hypothesis: str = HYPOTHESIS
     max_tokens: int = Field(MAX_TOKENS, ge=16, le=4096)
     temperature: float = Field(1.0, ge=0.01, le=100)
@@ -292,7 +292,7 @@ class MatchingSettings(Section):
 class CustomersSettings(Section):
     """Where the customer file comes from again and again: a table `[customers.sources.NAME]` each."""
 
-    sources: dict[str, CustomerSourceSettings] = {}
+    sources: dict[str, CustomerSourceSettings] = Field({})
 
     @field_validator("sources")
     @classmethod

@@ -207,7 +207,9 @@ def _closed(guest: Guest) -> frozenset[str]:
 
 
 def _quiet(start: str, end: str, days: list[str]) -> QuietTime | None:
-    """The times that were typed; None where nothing was. Raises ValueError for what is none, or leaves no time at all."""
+    """The times that were typed; None where nothing was. Raises ValueError for what is none, or leaves no time at
+    all.
+    """
     if bool(start) != bool(end):
         raise ValueError("from when, and until when")
     if any(day not in map(str, DAYS) for day in days) or len(set(days)) == len(DAYS):

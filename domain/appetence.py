@@ -1,9 +1,10 @@
-"""How likely a customer answers on a channel: a hierarchical Beta, the customer shrunk to his segment, that to everybody.
+"""How likely a customer answers on a channel: a hierarchical Beta, the customer shrunk to his segment, that to
+everybody.
 
-A trial is a message that reached him, a success a word of his or the solution of his case within 72 hours; it is counted
-when these are over, or at the success. Trials fade with a half-life of 180 days. The estimate of a level is the mean of a
-Beta distribution whose prior is the level above with the weight of 20 trials (Gelman et al., Bayesian Data Analysis, 3rd
-ed., 5.3). Opens are no success: programs open mail too.
+A trial is a message that reached him, a success a word of his or the solution of his case within 72 hours; it is
+counted when these are over, or at the success. Trials fade with a half-life of 180 days. The estimate of a level is
+the mean of a Beta distribution whose prior is the level above with the weight of 20 trials (Gelman et al., Bayesian
+Data Analysis, 3rd ed., 5.3). Opens are no success: programs open mail too.
 
 Used of a customer: the segments that he is in, the channels of messages to him, when they went and when he answered or
 his case was resolved. Nothing else, and of who does not want it nothing at all.

@@ -119,7 +119,9 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class PastContact:
-    """One earlier message or contact with this customer. Messages of the same `group` went out together: they count once."""
+    """One earlier message or contact with this customer. Messages of the same `group` went out together: they count
+    once.
+    """
 
     at: datetime
     channel: str
@@ -168,8 +170,8 @@ class ContactPolicy:
     """The rules of contact; settings may change every one (`[contact]`).
 
     `unwell_channels` are those whose provider does not answer at the moment. `service_reserve` of the messages that the
-    caps allow cannot be used up by marketing. `intrusion_price` is by how much a channel that intrudes one step more must
-    be the likelier one to be answered.
+    caps allow cannot be used up by marketing. `intrusion_price` is by how much a channel that intrudes one step more
+    must be the likelier one to be answered.
     """
 
     default_order: tuple[str, ...] = ("email", "sms")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004 - a sentence a line
 """STOP in French and English, in one word or in free ones: what a text asks us to leave off. Pure.
 
 Only what the writer said himself is read, not what his program quotes below. A text is

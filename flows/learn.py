@@ -1,4 +1,6 @@
-"""Learn: weights from confirmed links, promoted if they rank the links held out no worse; which channels are answered."""
+"""Learn: weights from confirmed links, promoted if they rank the links held out no worse; which channels are
+answered.
+"""
 
 from prefect import flow, task
 

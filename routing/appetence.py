@@ -1,4 +1,6 @@
-"""Which channels a customer answers on, as the decision and its reader want it: ordered guesses, each with its reason."""
+"""Which channels a customer answers on, as the decision and its reader want it: ordered guesses, each with its
+reason.
+"""
 
 import hashlib
 
@@ -10,7 +12,9 @@ HELD_OUT = 5  # of a hundred customers so many are decided without learning, so 
 
 
 def learned_channels(known: Evidence, customer_id: str, channels: frozenset[str] = frozenset()) -> tuple[Learned, ...]:
-    """Every channel of which something is known, and these, the likeliest answer first; none while too little is known."""
+    """Every channel of which something is known, and these, the likeliest answer first; none while too little is
+    known.
+    """
     if sum(one.tried for one in known.everybody.values()) < ENOUGH or is_held_out(customer_id):
         return ()
     names = sorted({*known.everybody, *known.segment, *known.own, *channels})

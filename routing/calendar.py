@@ -22,7 +22,10 @@ FRENCH_REGIONS = {
     "67": "6AE",
     "68": "6AE",
     **{code: code for code in ("971", "972", "973", "974", "976")},
-    "975": "PM", "986": "WF", "987": "PF", "988": "NC",
+    "975": "PM",
+    "986": "WF",
+    "987": "PF",
+    "988": "NC",
 }
 FRENCH_ZONES = {
     "971": "America/Guadeloupe",

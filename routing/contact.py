@@ -314,7 +314,9 @@ def _reserve_beside(
     address: str,
     now: datetime,
 ) -> None:
-    """The short word on another channel, in the same transaction: both count once, and neither goes without the other."""
+    """The short word on another channel, in the same transaction: both count once, and neither goes without the
+    other.
+    """
     body = beside(wanted.language, facts.brand, facts.reference, wanted.channel, brand.language)
     short = replace(
         wanted,

@@ -1,10 +1,11 @@
 """Which channel, when, and why: one pure function, no I/O, the clock passed in.
 
 The order of its questions is the design's: may we (grade, status, objection, a person in charge) →
-must we (`routing/caps.py`) → which channels are eligible (`routing/eligible.py`) → in which order (this case's request >
-running thread > stated preference > learned appetence > network of origin > default) → when (`routing/calendar.py`).
-A stated preference is never overridden: if it cannot be followed, no channel that intrudes more is taken in its stead.
-A message of the purpose `safety` waits for no morning and no cap; consent, objection and STOP hold for it too.
+must we (`routing/caps.py`) → which channels are eligible (`routing/eligible.py`) → in which order (this case's
+request > running thread > stated preference > learned appetence > network of origin > default) → when
+(`routing/calendar.py`). A stated preference is never overridden: if it cannot be followed, no channel that intrudes
+more is taken in its stead. A message of the purpose `safety` waits for no morning and no cap; consent, objection and
+STOP hold for it too.
 """
 
 from collections.abc import Iterable, Iterator

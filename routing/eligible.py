@@ -1,4 +1,6 @@
-"""Which channels may be taken: an address that is his alone, his consent, what the provider allows, what it is about."""
+"""Which channels may be taken: an address that is his alone, his consent, what the provider allows, what it is
+about.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta

@@ -5,7 +5,8 @@ the day it was made. It is written nowhere: the outbox puts it under a message w
 message was reserved, so that the same message always says the same. Who holds the link holds the mailbox or the letter
 that it went to; so the page shows addresses masked and nothing else of him.
 
-What he says there is the strongest word there is (`declared`), newer than the customer file's, and each change is audited.
+What he says there is the strongest word there is (`declared`), newer than the customer file's, and each change is
+audited.
 """
 
 import hashlib

@@ -33,9 +33,9 @@ def take_stop(
 ) -> bool:
     """Take a STOP that came in by a channel, in the caller's transaction; True if it changed what may be sent.
 
-    `address` is the one that it came from; `text` what was said, where its words are there: without it the STOP is about
-    this address on this channel. `now` is aware, and not before the time at which the words were written. Call it where
-    `read_stop(text)` has found a STOP or is unsure. Taking it twice is taking it once.
+    `address` is the one that it came from; `text` what was said, where its words are there: without it the STOP is
+    about this address on this channel. `now` is aware, and not before the time at which the words were written. Call
+    it where `read_stop(text)` has found a STOP or is unsure. Taking it twice is taking it once.
     """
     said = Stop(said=True) if text is None else read_stop(text)
     if not (said.said or said.unsure):

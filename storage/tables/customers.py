@@ -111,7 +111,8 @@ class PreferenceRow(Branded, Base):
 
 
 class QuietTimeRow(Branded, Base):
-    """When a customer wants no message, in his own zone: from `start` to `end` (HH:MM), and on these weekdays (0 Monday).
+    """When a customer wants no message, in his own zone: from `start` to `end` (HH:MM), and on these weekdays (0
+    Monday).
 
     Equal times close nothing.
     """

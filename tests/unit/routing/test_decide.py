@@ -246,7 +246,10 @@ def test_who_speaks_to_the_brand_in_public_is_not_silent() -> None:
 class TestProviders:
     """What the provider of a channel allows."""
 
-    WHATSAPP: ClassVar[dict[str, Any]] = {"contact_points": (ContactPoint("whatsapp", "+33639980000"),), "consents": granted("whatsapp")}
+    WHATSAPP: ClassVar[dict[str, Any]] = {
+        "contact_points": (ContactPoint("whatsapp", "+33639980000"),),
+        "consents": granted("whatsapp"),
+    }
     LIMITS = replace(POLICY, limits={"whatsapp": ChannelLimits(True, 24, needs_template=True)})
 
     def reasons(self, decision: ChannelDecision) -> list[str]:
@@ -341,7 +344,10 @@ class TestStopThenANewRequest:
 class TestNetworks:
     """Accounts on networks are addresses too."""
 
-    HERE: ClassVar[dict[str, Any]] = {"contact_points": (ContactPoint("mastodon", "ana@social.example"),), "consents": ()}
+    HERE: ClassVar[dict[str, Any]] = {
+        "contact_points": (ContactPoint("mastodon", "ana@social.example"),),
+        "consents": (),
+    }
 
     def test_who_speaks_to_the_brand_there_may_be_answered_there(self) -> None:
         decision = decide(situation(**self.HERE), POLICY)
@@ -361,7 +367,10 @@ class TestLearned:
     """What was learned stands between what he said and where he posted."""
 
     POINTS = tuple(ContactPoint(channel, channel) for channel in ("email", "sms", "letter", "mastodon"))
-    KNOWN: ClassVar[dict[str, Any]] = {"contact_points": POINTS, "consents": granted("email", "sms", "letter", "mastodon")}
+    KNOWN: ClassVar[dict[str, Any]] = {
+        "contact_points": POINTS,
+        "consents": granted("email", "sms", "letter", "mastodon"),
+    }
     LEARNED = (Learned("letter", 0.9, "learned: letter"), Learned("email", 0.2, "learned: email"))
 
     def test_it_comes_after_a_stated_preference_and_before_the_network_of_origin(self) -> None:
