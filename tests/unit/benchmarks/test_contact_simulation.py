@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks._contact_database import through_database
 from benchmarks._contact_people import POLICY
+from benchmarks.appetence import simulate
 from benchmarks.contact_simulation import in_memory
 
 
@@ -40,3 +41,9 @@ def test_nothing_goes_out_through_the_real_outbox_either() -> None:
 )
 def test_the_judge_sees_a_broken_rule(broken: dict[str, object], seen: str) -> None:
     assert seen in in_memory(5_000, 1, replace(POLICY, **broken))["wrong"]  # type: ignore[arg-type]
+
+
+def test_what_is_learned_beats_a_fixed_order_and_comes_near_the_oracle() -> None:
+    shares = simulate(1_000, 4_000)["share of the oracle"]
+    assert shares["fixed order"] < shares["stated else fixed"] < shares["learned"]
+    assert shares["learned, intrusion priced"] > 0.92
