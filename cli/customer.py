@@ -10,9 +10,10 @@ import typer
 
 from cli.base import BrandOption, ConfigOption, JsonOption, application, output, print_json, results, warn
 from config.wiring import App
-from domain.errors import BadInput
+from domain.errors import BadInput, Misconfigured
 from routing.brief import brief as brief_of
 from routing.brief import material_of
+from routing.preferences import token_of
 from storage import audit
 from storage.after import resolutions_of, ruptures_of
 from storage.customers import find_customer
@@ -22,7 +23,7 @@ from storage.people import erase_customer, everything_of
 from storage.queue import brand_of_case, dossier
 from storage.sources import told_by
 
-commands = typer.Typer(help="A person: show, export, history, merge, split, erase.", no_args_is_help=True)
+commands = typer.Typer(help="A person: show, export, history, page, merge, split, erase.", no_args_is_help=True)
 IdArgument = Annotated[str, typer.Argument(help="The customer's id in your own file.", show_default=False)]
 
 
@@ -105,6 +106,23 @@ def history(
     for line in lines:
         since, until = (f"{line[name]:%Y-%m-%d %H:%M}" if line[name] else "…" for name in ("since", "until"))
         results.print(f"{line['field']:<12} {since:>16} to {until:<16} {line['value']}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def page(customer_id: IdArgument, brand: BrandOption = None, config: ConfigOption = None) -> None:
+    """The link to the page on which he says himself how he wants to be reached."""
+    app = application(config)
+    owner = app.brand(brand)
+    address = app.preferences_url()
+    if not address:
+        raise Misconfigured("preferences.base_url is not set: the public address of the console")
+    with app.database.begin() as session:
+        row = find_customer(session, owner.id, customer_id)
+        if row is None:
+            raise BadInput(f"{customer_id}: no such customer of brand {owner.id}")
+        link = address + token_of(session, row, app.now())
+        audit.record(session, owner.id, "command line", "preference page linked", f"customer:{row.id}", app.now())
+    results.print(link, markup=False, soft_wrap=True)
 
 
 @commands.command()

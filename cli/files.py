@@ -83,7 +83,7 @@ def match(
 def decide(file: FileArgument, out: OutOption = None, brand: BrandOption = None, config: ConfigOption = None) -> None:
     """Channel decisions for situations given as JSON Lines, with reasons."""
     app = App(settings_in_force(config))
-    policy = app.settings.contact.policy(app.brand(brand))
+    policy = app.contact_policy(app.brand(brand))
     require(file)
 
     def lines(rejected: RejectedFile) -> Iterator[dict[str, Any]]:

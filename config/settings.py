@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, create_model, field_validator, model_validator
 
 from config.care import JourneysSettings, OutcomesSettings, SurveySettings, TemplatesSettings
+from config.contact import DecisionSettings, PreferencesSettings
 from config.desks import DesksSettings
 from config.rules import PlaybookSettings, SegmentSettings, refuse_strangers, refuse_twins
 from config.section import Section, known_zone
@@ -325,7 +326,7 @@ class CasesSettings(Section):
     warn_before: float = Field(0.25, ge=0, lt=1)
 
 
-class ContactSettings(Section):
+class ContactSettings(DecisionSettings):
     """The rules of contact (see `docs/decisions` and `vigie decide`)."""
 
     enabled: bool = True
@@ -353,11 +354,12 @@ class ContactSettings(Section):
 
     def policy(self, brand: Brand) -> ContactPolicy:
         """The same as the domain's noun, for one brand."""
-        shared = self.model_dump(exclude={"enabled", "max_attempts", "closed_channels", "quiet_weekdays"})
+        sets = ("closed_channels", "quiet_weekdays", "sensitive_intents", "sensitive_channels")
+        others = {"enabled", "max_attempts", "also", "safety_intents", "learn_habits", "app_attribute"}
+        told: dict[str, Any] = self.model_dump(exclude=others)
         return ContactPolicy(
-            **shared,
-            closed_channels=frozenset(self.closed_channels),
-            quiet_weekdays=frozenset(self.quiet_weekdays),
+            **told | {name: frozenset(told[name]) for name in sets},
+            also=tuple(rule.rule() for rule in self.also),
             default_timezone=brand.timezone,
             default_country=brand.country,
         )
@@ -440,6 +442,7 @@ class Settings(Section):
     people: tuple[PersonSettings, ...] = ()
     contact: ContactSettings = ContactSettings()
     claims: ClaimsSettings = ClaimsSettings()
+    preferences: PreferencesSettings = PreferencesSettings()
     channels: ChannelsSettings = ChannelsSettings()
     desks: DesksSettings = DesksSettings()
     templates: TemplatesSettings = TemplatesSettings()

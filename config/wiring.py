@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +13,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from config.care_rules import care_rules, journey_rules
+from config.contact import channel_limits
 from config.policies import network_policy
 from config.settings import Settings
 from config.teams import deadlines_of, staff_of
 from domain.after import CARE_TEMPLATES
 from domain.brand import Brand
 from domain.claim import CLAIM_TEMPLATES
-from domain.contact import ContactAction
+from domain.contact import ContactPolicy
 from domain.errors import Misconfigured, VigieError
 from domain.evidence import Grade
 from domain.team import Staff
@@ -38,7 +40,7 @@ from routing.channels.email import EmailChannel, EmailSettings
 from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
 from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
-from routing.contact import ContactRules, recheck
+from routing.contact import ContactRules
 from routing.deadlines import Deadlines
 from routing.desks.base import Desk, desks_of
 from routing.desks.words import DeskRules
@@ -52,7 +54,9 @@ from routing.notices import NoticeRules
 from routing.outbox import Cancel, Hold
 from routing.outcomes import OutcomeRules
 from routing.playing import PlayRules
+from routing.preferences import PAGE
 from routing.preview import MatchContext
+from routing.recheck import last_word
 from routing.rekey import renew_keys
 from routing.segments import Segment
 from routing.upkeep import UpkeepRules
@@ -260,9 +264,28 @@ class App:
 
     def contact_rules(self, brand: Brand) -> ContactRules:
         """What decides whether, where and when a customer is written to."""
-        policy = self.settings.contact.policy(brand)
-        folder = self.settings.templates.place(self.settings.path(""))
-        return ContactRules(policy, load_intents(), network_policy, self.certificate_rules(), folder)
+        contact = self.settings.contact
+        return ContactRules(
+            self.contact_policy(brand),
+            load_intents(),
+            network_policy,
+            self.certificate_rules(),
+            templates=self.settings.templates.place(self.settings.path("")),
+            preferences_url=self.preferences_url(),
+            safety_intents=frozenset(contact.safety_intents),
+            learn_habits=contact.learn_habits,
+            app_attribute=contact.app_attribute,
+        )
+
+    def contact_policy(self, brand: Brand) -> ContactPolicy:
+        """The rules of the channel decision for a brand, with what the providers of its channels allow."""
+        limits = channel_limits(self.settings.channels.tables())
+        return replace(self.settings.contact.policy(brand), limits=limits)
+
+    def preferences_url(self) -> str:
+        """The public address below which customers find their own page, "" where there is none."""
+        base = self.settings.preferences.base_url or self.settings.claims.base_url
+        return f"{base}{PAGE}" if base else ""
 
     def care_rules(self, brand: Brand) -> CareRules:
         """What decides messages in and after a case: resolutions and surveys."""
@@ -279,7 +302,7 @@ class App:
     def play_rules(self, brand: Brand) -> PlayRules:
         """What is done by rule."""
         playbooks = tuple(section.playbook() for section in self.settings.playbooks)
-        return PlayRules(playbooks, self.settings.contact.policy(brand), load_intents())
+        return PlayRules(playbooks, self.contact_policy(brand), load_intents())
 
     def segments(self) -> tuple[Segment, ...]:
         """The segments of the settings."""
@@ -294,7 +317,7 @@ class App:
             code_lifetime=timedelta(minutes=claims.code_minutes),
             identity_lifetime=self.account_lasts(),
             networks=network_policy,
-            contact=self.settings.contact.policy(brand),
+            contact=self.contact_policy(brand),
             contact_on=self.settings.contact.enabled,
             ask_by_itself=claims.ask_by_itself,
             ask_again=timedelta(days=claims.ask_again_days),
@@ -338,14 +361,7 @@ class App:
         brand = self.brand(message.brand_id)
         if message.template in CARE_TEMPLATES:
             return recheck_care(session, message, self.care_rules(brand), self.now())
-        decision = recheck(session, brand, message, self.contact_rules(brand), self.now())
-        if decision.action is ContactAction.HOLD and decision.send_at is not None:
-            return Hold("; ".join(decision.reasons), decision.send_at)
-        if decision.action is not ContactAction.SEND:
-            return Cancel("; ".join(decision.reasons))
-        if (decision.channel, decision.address) != (message.channel, message.address):
-            return Cancel("another channel or address is the right one now")
-        return None
+        return last_word(session, brand, message, self.contact_rules(brand), self.now())
 
     def deadlines(self) -> Deadlines:
         """When answers and resolutions are due. Teams without zone and country have those of the first brand."""

@@ -24,6 +24,7 @@ from console import (
     listening,
     messages,
     moves,
+    preferences,
     quality,
     queue,
     resolutions,
@@ -60,6 +61,7 @@ PAGES = (
     claims,
     resolutions,
     surveys,
+    preferences,
 )
 
 

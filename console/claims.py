@@ -13,7 +13,6 @@ Opening a link changes nothing, so that the crawlers of networks, which follow e
 
 import hashlib
 import hmac
-import ipaddress
 import logging
 import secrets
 from datetime import timedelta
@@ -26,6 +25,7 @@ from starlette.background import BackgroundTask
 
 from config.wiring import App
 from console.mask import mask_address
+from console.visitors import network_of
 from console.web import Web, web_of
 from console.words import LANGUAGES, Words
 from domain.claim import CODE_DIGITS, CODE_TEMPLATE, ClaimState, Delivery, Stage, language_of
@@ -68,7 +68,7 @@ class Visitor:
         self.language = language_of(
             request.headers.get("accept-language", ""), LANGUAGES, self.web.settings.console.language
         )
-        self.address = _network_of(request.client.host if request.client else "")
+        self.address = network_of(request.client.host if request.client else "")
 
     @property
     def cookie_name(self) -> str:
@@ -280,12 +280,3 @@ def _proven(session: Session, web: Web, found: Visit, customer: CustomerRow, rul
 def _handle(found: Visit) -> str:
     """The account as its network shows it."""
     return (found.author.handle or found.author.name or found.author.native_id)[:80]
-
-
-def _network_of(host: str) -> str:
-    """The address that counts: of IPv6 the /64, which is one household's."""
-    try:
-        found = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return str(ipaddress.ip_network(f"{found}/64", strict=False)) if found.version == 6 else host

@@ -17,6 +17,8 @@ BIG_CHANGE = 9.99  # beyond this a percentage says nothing
 REASON_FORMS = (
     ("status_person", re.compile(r"status (\w+): a person decides"), "status"),
     ("proactive_count", re.compile(r"(\d+) proactive messages in 30 days"), ""),
+    ("proactive_week", re.compile(r"(\d+) proactive messages in 7 days"), ""),
+    ("unanswered", re.compile(r"(\d+) messages were left without an answer"), ""),
     ("preference_blocked", re.compile(r"stated preference (\w+) cannot be followed"), "channel"),
     ("grade_held", re.compile(r"links of grade (\w+) do not act by themselves now \(\w+\)"), "grade"),
     ("severity_is", re.compile(r"severity (\w+)"), "severity"),
@@ -39,6 +41,10 @@ EVENT_NAMES = {
     "notice_failed": {"about": "notice"},
     "notice_unconfirmed": {"about": "notice"},
 }
+
+LEARNED = re.compile(
+    r"learned: answers (\w+) (\d+) of (\d+) times(?:; segment (.+) (\d+|–) %)?; all (\d+|–) %", re.DOTALL
+)
 
 
 @cache
@@ -83,10 +89,19 @@ class Words:
 
     def reason(self, reason: str) -> str:
         """A reason of a decision in words of this language."""
+        if learned := LEARNED.fullmatch(reason):
+            return self._learned(*learned.groups())
         for key, form, group in REASON_FORMS:
             if found := form.fullmatch(reason):
                 return self(f"reason.{key}").format(self.label(group, found[1]).lower() if group else found[1])
         return self._table["reason"].get(reason, reason)
+
+    def _learned(self, channel: str, answered: str, tried: str, segment: str | None, share: str, all_: str) -> str:
+        """What was learned of a channel: his own answers, those of his segment, those of everybody."""
+        told = self("reason.learned", channel=self.label("channel", channel), answered=answered, tried=tried)
+        if segment is not None:
+            told += self("reason.learned_segment", segment=segment, share=share)
+        return told + self("reason.learned_all", share=all_)
 
     def priority(self, part: Any) -> str:
         """One part of a priority: its name, points and why."""

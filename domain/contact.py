@@ -1,6 +1,7 @@
 """What the channel decision looks at, and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
 from typing import Literal
@@ -21,8 +22,20 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """The customer wrote to the brand in this case, from this address on this channel."""
+
+    channel: str
+    address: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """What the decision needs to know of a case."""
+    """What the decision needs to know of a case.
+
+    `purpose` is `service`, or `safety` where a message protects life or goods: it waits for no morning and no cap.
+    """
 
     id: str
     intent: str
@@ -35,6 +48,8 @@ class CaseFacts:
     addressed_brand: bool = False
     public_reply_possible: bool = False
     person_in_charge: bool = False
+    purpose: str = "service"
+    written: tuple[Written, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +71,37 @@ class ContactPoint:
     suppressed: str | None = None
     shared_by: int = 1
     changed_at: datetime | None = None
+    suppressed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """How likely the customer answers on a channel (0 to 1), and why we think so."""
+
+    channel: str
+    probability: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietTime:
+    """When a customer himself wants no message: from `start` to `end` of his day, and on these weekdays (0 is Monday).
+
+    Equal times close nothing.
+    """
+
+    start: time = time(0, 0)
+    end: time = time(0, 0)
+    weekdays: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The customer, as far as the decision needs to know."""
+    """The customer, as far as the decision needs to know.
+
+    `region` is the part of his country whose own public holidays he has (ISO 3166-2 without the country, or the
+    calendar's name for it); `learned` holds no channel of who does not want his habits learned.
+    """
 
     customer_id: str
     country: str | None = None
@@ -71,11 +112,16 @@ class Recipient:
     contact_points: tuple[ContactPoint, ...] = ()
     consents: tuple[Consent, ...] = ()
     objections: frozenset[str] = frozenset()
+    region: str | None = None
+    learned: tuple[Learned, ...] = ()
+    quiet: QuietTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PastContact:
-    """One earlier message or contact with this customer."""
+    """One earlier message or contact with this customer. Messages of the same `group` went out together: they count
+    once.
+    """
 
     at: datetime
     channel: str
@@ -84,6 +130,7 @@ class PastContact:
     proactive: bool = False
     status: str = "delivered"
     case: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +144,53 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelLimits:
+    """What a channel's provider allows. `window_hours`: a free text goes only so long after the customer's last word.
+
+    Outside the window a text needs a `template` that the provider has approved, where `needs_template` says so.
+    """
+
+    may_write_first: bool = True
+    window_hours: float | None = None
+    needs_template: bool = False
+    has_template: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """Beside a message on `channel` a short word goes out on `beside`; without `intents` whatever it is about."""
+
+    channel: str
+    beside: str
+    intents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ContactPolicy:
-    """The rules of contact; settings may change every one (`[contact]`)."""
+    """The rules of contact; settings may change every one (`[contact]`).
+
+    `unwell_channels` are those whose provider does not answer at the moment. `service_reserve` of the messages that the
+    caps allow cannot be used up by marketing. `intrusion_price` is by how much a channel that intrudes one step more
+    must be the likelier one to be answered.
+    """
 
     default_order: tuple[str, ...] = ("email", "sms")
     closed_channels: frozenset[str] = frozenset()
+    unwell_channels: frozenset[str] = frozenset()
+    limits: Mapping[str, ChannelLimits] = field(default_factory=dict)
+    also: tuple[Also, ...] = ()
+    sensitive_intents: frozenset[str] = frozenset()
+    sensitive_channels: frozenset[str] = frozenset({"email", "letter", "phone", "in_app"})
+    shared_points: Literal["never", "discreet"] = "never"
     require_consent: bool = True
     min_severity_unaddressed: Severity = Severity.NORMAL
     proactive_per_case: int = 1
+    proactive_per_7_days: int = 1
     proactive_per_30_days: int = 2
+    service_reserve: int = 1
+    unanswered_limit: int = 2
+    unanswered_days: float = 90
+    intrusion_price: float = 0.02
     thread_hours: float = 72
     changed_address_hours: float = 72
     max_hold_hours: float = 72
@@ -116,7 +201,7 @@ class ContactPolicy:
     never_quiet: frozenset[str] = frozenset({"letter"})
     default_timezone: str = "Europe/Paris"
     default_country: str = "FR"
-    version: str = "contact-1"
+    version: str = "contact-2"
 
 
 class ContactAction(StrEnum):
@@ -139,7 +224,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class ChannelDecision:
-    """Which channel, when, and why; `order` lists the eligible channels, best first."""
+    """Which channel, when, and why; `order` lists the eligible channels, best first.
+
+    `also` names the channels of a short word beside it, `also_addresses` where that goes. `discreet`: others may read
+    along, so nothing tells what it is about.
+    """
 
     case: str
     action: ContactAction
@@ -150,6 +239,8 @@ class ChannelDecision:
     also: tuple[str, ...] = ()
     rejected: tuple[Rejection, ...] = ()
     reasons: tuple[str, ...] = ()
+    also_addresses: tuple[str, ...] = ()
+    discreet: bool = False
 
     def as_dict(self) -> dict[str, object]:
         """The object that `vigie decide` prints (CONTRACTS); times in UTC with a `Z`."""

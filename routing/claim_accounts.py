@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from domain.claim import ClaimState, Delivery, confirms, is_open
 from routing.claim_rules import ClaimRules
-from routing.contact import recipient_of
+from routing.recipient import recipient_of
 from storage import audit, cases, claim_codes, claims_link, link_events, merges
 from storage.brands import lock_brand
 from storage.matches import match_of_post

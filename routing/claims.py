@@ -33,7 +33,7 @@ from domain.claim import (
 from routing.claim_accounts import BY_LINK, CUSTOMER, case_of, link_account, linkable, note
 from routing.claim_identity import identify, typed_points
 from routing.claim_rules import ClaimRules
-from routing.contact import recipient_of
+from routing.recipient import recipient_of
 from routing.templates import LONG_FORM, render_claim
 from storage import audit, cases, claim_codes, claims_link, link_events, merges, messages
 from storage.tables import AuthorRow, CaseEventRow, CaseRow, ClaimCodeRow, ClaimRow, CustomerRow, PostRow

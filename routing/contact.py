@@ -4,7 +4,7 @@ Decision, caps and reservation stand in one transaction under the brand's lock, 
 cannot both find room for a message. A held case is decided again when its time comes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,43 +18,46 @@ from domain.contact import (
     CaseFacts,
     ChannelDecision,
     ContactAction,
-    ContactPoint,
     ContactPolicy,
     NetworkPolicy,
     PastContact,
-    Recipient,
     Situation,
     Thread,
+    Written,
 )
-from domain.customer import Consent
 from domain.evidence import Grade
 from domain.message import MessageState
 from domain.reading import Intent
-from routing.decide import decide
+from routing.beside import beside
+from routing.decide import PURPOSE, SAFETY, decide
 from routing.matching.certificate import CertificateRules, may_act
-from routing.templates import Facts, render
+from routing.recipient import recipient_of
+from routing.seal import PREFERENCES
+from routing.templates import LONG_FORM, Facts, render
 from storage import cases, customers, messages
 from storage.assignees import in_charge
 from storage.brands import lock_brand
 from storage.merges import records_of
 from storage.tables import (
+    AuthorRow,
     CasePostRow,
     CaseRow,
-    ConsentRow,
-    ContactPointRow,
     CustomerRow,
     MatchRow,
     MessageRow,
-    ObjectionRow,
     OrderRow,
     PostRow,
     ReadingRow,
+    SwitchRow,
 )
 
-HISTORY = timedelta(days=31)
-CHANNELS_OF = {"email": ("email",), "phone": ("sms", "whatsapp", "phone"), "address": ("letter",)}
+MONTH = timedelta(days=31)
 UNSURE_HEADS = frozenset({"complaint", "about_brand"})
 FIRST_ANSWER = "first_answer"
+BESIDE = "beside"
+ALL_CHANNELS = "all"
+# Where customers write to the brand itself: the network of a post → the channel of its answer.
+OWN_INBOXES = {"email": "email", "mail": "email", "sms": "sms", "whatsapp": "whatsapp"}
 STATE_AFTER = {
     ContactAction.SEND: "planned",
     ContactAction.HOLD: "held",
@@ -66,13 +69,21 @@ STATE_AFTER = {
 
 @dataclass(frozen=True, slots=True)
 class ContactRules:
-    """What settings and policies say of contact; `templates` is the folder with an operator's own words."""
+    """What settings and policies say of contact; `templates` is the folder with an operator's own words.
+
+    `preferences_url` is where customers find their own page, `app_attribute` the column of the customer file with the
+    brand's name for a customer in its app; `safety_intents` need to be known at once where they are severe.
+    """
 
     policy: ContactPolicy
     intents: Mapping[str, Intent]
     networks: Callable[[str], NetworkPolicy]
     certificate: CertificateRules
     templates: Path | None = None
+    preferences_url: str = ""
+    safety_intents: frozenset[str] = frozenset()
+    learn_habits: bool = True
+    app_attribute: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +102,12 @@ class Planned:
 
 
 def plan_batch(session: Session, brand: Brand, rules: ContactRules, limit: int, now: datetime) -> Planned:
-    """Decide up to `limit` open cases that wait for it, the most urgent first."""
+    """Decide up to `limit` open cases that wait for it, the most urgent first; none while all channels are shut."""
     lock_brand(session, brand.id)
+    shut = closed_by_hand(session, brand.id)
+    if ALL_CHANNELS in shut:
+        return Planned()
+    rules = as_it_is_now(session, brand.id, rules, shut, now)
     waiting = select(CaseRow).where(
         CaseRow.brand_id == brand.id,
         CaseRow.state.in_(OPEN_STATES),
@@ -131,16 +146,34 @@ def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactR
     held = None if by_person else _held(session, case, rules, now)
     if held is not None:
         return held
+    shut = closed_by_hand(session, brand.id)
+    if message.fallback_of is not None:  # what failed before is not the right one again
+        shut |= messages.failed_channels(session, case.id)
+    policy = replace(rules.policy, closed_channels=rules.policy.closed_channels | shut)
     situation = situation_of(session, case, rules, now)
     if by_person:
         situation = replace(situation, case=replace(situation.case, person_in_charge=False))
     others = tuple(past for past in situation.history if past.case != situation.case.id)
-    return decide(replace(situation, history=others), rules.policy)
+    return decide(replace(situation, history=others), policy)
+
+
+def closed_by_hand(session: Session, brand_id: str) -> frozenset[str]:
+    """The channels that somebody shut, `all` among them where it is all."""
+    return frozenset(session.scalars(select(SwitchRow.channel).filter_by(brand_id=brand_id)))
+
+
+def as_it_is_now(
+    session: Session, brand_id: str, rules: ContactRules, shut: frozenset[str], now: datetime
+) -> ContactRules:
+    """The rules, with the channels that are shut by hand and those whose provider does not answer."""
+    policy = rules.policy
+    unwell = messages.unwell_channels(session, brand_id, now)
+    return replace(rules, policy=replace(policy, closed_channels=policy.closed_channels | shut, unwell_channels=unwell))
 
 
 def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: datetime) -> Situation:
     """Everything that is known for the decision about a case."""
-    past = _history(session, case, now)
+    past = _history(session, case, now, timedelta(days=rules.policy.unanswered_days))
     network = rules.networks(case.network)
     grade = Grade(case.grade)
     facts = CaseFacts(
@@ -155,8 +188,12 @@ def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: date
         addressed_brand=case.addressed_brand,
         public_reply_possible=network.may_reply(case.addressed_brand),
         person_in_charge=in_charge(case),
+        purpose=SAFETY if case.intent in rules.safety_intents and case.severity == Severity.HIGH else PURPOSE,
+        written=_written(session, case, now),
     )
-    recipient = case.customer_key and recipient_of(session, case.brand_id, case.customer_key)
+    recipient = case.customer_key and recipient_of(
+        session, case.brand_id, case.customer_key, now, rules.app_attribute, rules.learn_habits
+    )
     return Situation(facts, recipient or None, past, now)
 
 
@@ -201,11 +238,28 @@ def _linked_by_person(session: Session, case: CaseRow) -> bool:
     return session.scalar(confirmed.limit(1)) is not None
 
 
-def _history(session: Session, case: CaseRow, now: datetime) -> tuple[PastContact, ...]:
+def _written(session: Session, case: CaseRow, now: datetime) -> tuple[Written, ...]:
+    """What the customer wrote in this case to the brand itself, by mail or on a channel of ours, and from where."""
+    query = (
+        select(PostRow.network, AuthorRow.native_id, PostRow.created_at, PostRow.heard_at)
+        .join(CasePostRow, CasePostRow.post_id == PostRow.id)
+        .join(AuthorRow, AuthorRow.id == PostRow.author_id)
+        .where(CasePostRow.case_id == case.id, CasePostRow.role != "copy")
+    )
+    told = [
+        Written(OWN_INBOXES[network], address, min(created or heard, heard))
+        for network, address, created, heard in session.execute(query)
+        if network in OWN_INBOXES
+    ]
+    return tuple(sorted((word for word in told if word.at <= now), key=lambda word: word.at))
+
+
+def _history(session: Session, case: CaseRow, now: datetime, silence: timedelta) -> tuple[PastContact, ...]:
     if case.customer_key is None:
         return ()
     records = records_of(session, case.brand_id, case.customer_key)
-    past = [told for key in records for told in messages.history(session, case.brand_id, key, now - HISTORY)]
+    since = now - max(MONTH, silence)
+    past = [told for key in records for told in messages.history(session, case.brand_id, key, since)]
     return tuple(sorted((contact for contact in past if contact.at <= now), key=lambda contact: contact.at))
 
 
@@ -213,47 +267,6 @@ def _running_thread(past: tuple[PastContact, ...]) -> Thread | None:
     """The last channel on which the customer himself wrote or called."""
     came_in = [contact for contact in past if contact.direction == "in"]
     return Thread(came_in[-1].channel, came_in[-1].at) if came_in else None
-
-
-def recipient_of(session: Session, brand_id: str, customer_key: int) -> Recipient:
-    """The person whose record this is, as the channel decision sees him: all his records together."""
-    records = records_of(session, brand_id, customer_key)
-    row = session.get_one(CustomerRow, records[0])
-    consents = session.scalars(select(ConsentRow).where(ConsentRow.customer_key.in_(records)))
-    held = {(point.kind, point.value): point for key in records for point in customers.current_points(session, key)}
-    points = [point for one in held.values() for point in _points(session, row, one)]
-    return Recipient(
-        customer_id=row.customer_id,
-        country=row.country,
-        language=row.language,
-        timezone=row.timezone,
-        status=_status(session, records),
-        preferred_channel=customers.preference(session, row.id),
-        contact_points=tuple(points),
-        consents=tuple(Consent(c.channel, c.purpose, c.status, c.at) for c in consents),
-        objections=frozenset(session.scalars(select(ObjectionRow.topic).where(ObjectionRow.customer_key.in_(records)))),
-    )
-
-
-def _status(session: Session, records: Sequence[int]) -> str:
-    """Of several records of one person the first that is not simply active: what holds one back holds all back."""
-    told = {row.id: row.status for row in session.scalars(select(CustomerRow).where(CustomerRow.id.in_(records)))}
-    return next((told[key] for key in records if told[key] != "active"), "active")
-
-
-def _points(session: Session, customer: CustomerRow, held: ContactPointRow) -> list[ContactPoint]:
-    shared_by = customers.sharers(session, customer.brand_id, held.kind, held.value)
-    return [
-        ContactPoint(
-            channel=channel,
-            address=held.value,
-            verified=held.verified,
-            suppressed=messages.suppression(session, customer.brand_id, channel, held.value),
-            shared_by=shared_by,
-            changed_at=held.since,
-        )
-        for channel in CHANNELS_OF[held.kind]
-    ]
 
 
 def _apply(
@@ -285,7 +298,7 @@ def _reserve(
     language = customer.language or case.language or brand.language
     template = rules.intents[case.intent].template
     channel = str(decision.channel)
-    facts = facts_of(session, brand, case, customer)
+    facts = replace(facts_of(session, brand, case, customer), discreet=decision.discreet)
     subject, body = render(template, language, facts, channel, folder=rules.templates)
     wanted = messages.Reservation(
         key=_key(session, case),
@@ -299,15 +312,50 @@ def _reserve(
         body=body,
         send_after=decision.send_at or now,
         decision=case.contact_decision or {},
+        extra={PREFERENCES: rules.preferences_url} if rules.preferences_url and channel in LONG_FORM else {},
     )
-    messages.reserve(session, brand.id, wanted, now)
+    main = messages.reserve(session, brand.id, wanted, now)
+    for place, (name, address) in enumerate(zip(decision.also, decision.also_addresses, strict=True), 1):
+        if main is not None:
+            _reserve_beside(session, brand, wanted, main, facts, f"{place}:{name}", name, address, now)
+
+
+def _reserve_beside(
+    session: Session,
+    brand: Brand,
+    wanted: messages.Reservation,
+    main: MessageRow,
+    facts: Facts,
+    step: str,
+    channel: str,
+    address: str,
+    now: datetime,
+) -> None:
+    """The short word on another channel, in the same transaction: both count once, and neither goes without the
+    other.
+    """
+    body = beside(wanted.language, facts.brand, facts.reference, wanted.channel, brand.language)
+    short = replace(
+        wanted,
+        key=f"{wanted.key}:also:{step}",
+        channel=channel,
+        address=address,
+        template=BESIDE,
+        subject="",
+        body=body,
+        paired_with=main.message_id,
+        extra={},
+    )
+    messages.reserve(session, brand.id, short, now)
 
 
 def _key(session: Session, case: CaseRow) -> str:
     """case:purpose:step; counted on where an earlier message was taken back before it went out."""
     void = (MessageState.CANCELLED, MessageState.FAILED)
     first = MessageRow.key.startswith(f"{case.id}:service:{FIRST_ANSWER}", autoescape=True)
-    query = select(func.count(MessageRow.id)).where(MessageRow.case_id == case.id, MessageRow.state.in_(void), first)
+    query = select(func.count(MessageRow.id)).where(
+        MessageRow.case_id == case.id, MessageRow.state.in_(void), MessageRow.paired_with.is_(None), first
+    )
     earlier = session.scalar(query) or 0
     return f"{case.id}:service:{FIRST_ANSWER}" + (f":{earlier + 1}" if earlier else "")
 

@@ -1,11 +1,11 @@
 """Which channel, when, and why: one pure function, no I/O, the clock passed in.
 
 The order of its questions is the design's: may we (grade, status, objection, a person in charge) →
-must we (one proactive message a case, two in 30 days) → which channels are eligible (verified address,
-consent for the purpose, not shared, not just changed) → in which order (this case's request > running
-thread > stated preference > learned preference > network of origin > default) → when (zone, quiet
-hours, holidays). A stated preference is never overridden: if it cannot be followed, no channel that
-intrudes more is taken in its stead.
+must we (`routing/caps.py`) → which channels are eligible (`routing/eligible.py`) → in which order (this case's
+request > running thread > stated preference > learned appetence > network of origin > default) → when
+(`routing/calendar.py`). A stated preference is never overridden: if it cannot be followed, no channel that intrudes
+more is taken in its stead. A message of the purpose `safety` waits for no morning and no cap; consent, objection and
+STOP hold for it too.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,28 +16,27 @@ from domain.contact import (
     CaseFacts,
     ChannelDecision,
     ContactAction,
-    ContactPoint,
     ContactPolicy,
-    PastContact,
+    Learned,
     Recipient,
     Rejection,
     Situation,
 )
-from domain.customer import Consent
 from domain.evidence import Grade
-from domain.message import COUNTED_STATES
 from routing.calendar import next_open
+from routing.caps import had_its_message, no_room, proactive, unanswered
+from routing.eligible import PURPOSE, ineligible, is_shared, usable_point
 
-PURPOSE = "service"
+__all__ = ["PURPOSE", "SAFETY", "decide"]
 PROVEN = (Grade.AUTHENTICATED, Grade.DECLARED, Grade.STATED)
-MONTH = timedelta(days=30)
 STATED_SOURCES = ("declared", "stated")
-COUNTED_STATUSES = frozenset(COUNTED_STATES) | {"sent", "accepted"}
+SAFETY = "safety"
 SEVERITY_RANK = {Severity.LOW: 0, Severity.NORMAL: 1, Severity.HIGH: 2}
 INTRUSION = {"letter": 0, "email": 0, "in_app": 1, "push": 1, "whatsapp": 2, "sms": 3, "phone": 4}
 NETWORK_INTRUSION = 2
-# Channels on which a stranger in the household may read along.
-SHAREABLE = ("email", "sms", "phone", "whatsapp")
+UNWELL, WAIT_FOR_PROVIDER = "provider_unwell", timedelta(hours=1)
+LONGEST_NIGHT = timedelta(days=14)  # longer than any calendar closes: the customer's own times leave none open
+REQUESTED, THREAD = "requested in this case", "conversation going on"
 
 
 def decide(situation: Situation, policy: ContactPolicy) -> ChannelDecision:
@@ -49,19 +48,24 @@ def decide(situation: Situation, policy: ContactPolicy) -> ChannelDecision:
     assert customer is not None  # noqa: S101 - _may_we has answered for a missing customer
     wishes = list(_wishes(case, customer, situation.now, policy))
     rejected = [
-        Rejection(channel, reason)
-        for channel, _ in wishes
-        if (reason := _ineligible(channel, case, customer, situation.now, policy))
+        Rejection(channel, reason) for channel, _ in wishes if (reason := ineligible(channel, situation, policy))
     ]
     refused = {rejection.channel for rejection in rejected}
     eligible = [(channel, why) for channel, why in wishes if channel not in refused]
     eligible, too_much = _respect_preference(eligible, customer, refused)
     rejected += [Rejection(channel, "more_intrusive_than_preference") for channel in too_much]
-    if not eligible and _refused_by_will(rejected):
-        return _answer(case, ContactAction.NEVER, ["the customer refused every channel"], rejected)
     if not eligible:
-        return _answer(case, ContactAction.ASK_PERSON, ["no channel is open"], rejected)
-    return _when(case, customer, eligible, rejected, situation.now, policy)
+        return _nothing_open(case, rejected, situation.now)
+    return _when(situation, eligible, rejected, policy)
+
+
+def _nothing_open(case: CaseFacts, rejected: list[Rejection], now: datetime) -> ChannelDecision:
+    if _refused_by_will(rejected):
+        return _answer(case, ContactAction.NEVER, ["the customer refused every channel"], rejected)
+    if any(rejection.reason == UNWELL for rejection in rejected):
+        why = ["the provider does not answer at the moment"]
+        return _answer(case, ContactAction.HOLD, why, rejected, now + WAIT_FOR_PROVIDER)
+    return _answer(case, ContactAction.ASK_PERSON, ["no channel is open"], rejected)
 
 
 def _may_we(situation: Situation) -> ChannelDecision | None:
@@ -91,23 +95,20 @@ def _must_we(situation: Situation, policy: ContactPolicy) -> ChannelDecision | N
     case, now = situation.case, situation.now
     if not case.addressed_brand and SEVERITY_RANK[case.severity] < SEVERITY_RANK[policy.min_severity_unaddressed]:
         return _answer(case, ContactAction.NEVER, ["not addressed to the brand and of low severity"])
-    sent = [past for past in situation.history if _proactive(past)]
-    if sum(past.case == case.id for past in sent) >= policy.proactive_per_case:
+    sent = proactive(situation.history)
+    if had_its_message(case, sent, policy):
         return _answer(case, ContactAction.NEVER, ["this case has had its proactive message"])
-    recent = sorted(past.at for past in sent if now - MONTH < past.at <= now)
-    if len(recent) < policy.proactive_per_30_days:
+    if case.purpose == SAFETY:
         return None
-    if not policy.proactive_per_30_days:
-        return _answer(case, ContactAction.ASK_PERSON, ["proactive messages are switched off"])
-    free_at = recent[-policy.proactive_per_30_days] + MONTH
-    reason = f"{len(recent)} proactive messages in 30 days"
-    if free_at - now <= timedelta(hours=policy.max_hold_hours):
-        return _answer(case, ContactAction.HOLD, [reason], send_at=free_at)
-    return _answer(case, ContactAction.ASK_PERSON, [reason])
-
-
-def _proactive(past: PastContact) -> bool:
-    return past.direction == "out" and past.proactive and past.status in COUNTED_STATUSES
+    silent = unanswered(situation, sent, policy)
+    if policy.unanswered_limit and silent >= policy.unanswered_limit:
+        return _answer(case, ContactAction.ASK_PERSON, [f"{silent} messages were left without an answer"])
+    full = no_room(sent, now, policy)
+    if full is None:
+        return None
+    if full.free_at is not None and full.free_at - now <= timedelta(hours=policy.max_hold_hours):
+        return _answer(case, ContactAction.HOLD, [full.reason], send_at=full.free_at)
+    return _answer(case, ContactAction.ASK_PERSON, [full.reason])
 
 
 def _wishes(case: CaseFacts, customer: Recipient, now: datetime, policy: ContactPolicy) -> Iterator[tuple[str, str]]:
@@ -121,14 +122,16 @@ def _wishes(case: CaseFacts, customer: Recipient, now: datetime, policy: Contact
 
 def _ranked(case: CaseFacts, customer: Recipient, now: datetime, policy: ContactPolicy) -> Iterator[tuple[str, str]]:
     if case.requested_channel:
-        yield case.requested_channel, "requested in this case"
+        yield case.requested_channel, REQUESTED
     preference = customer.preferred_channel
     thread = case.active_thread
     if thread and timedelta(0) <= now - thread.last_at <= timedelta(hours=policy.thread_hours):
-        yield thread.channel, "conversation going on"
+        yield thread.channel, THREAD
     if preference:
         stated = preference.source in STATED_SOURCES
         yield preference.channel, "stated preference" if stated else f"{preference.source} preference"
+    for learned in _by_appetence(customer, policy):
+        yield learned.channel, learned.why or "learned preference"
     on_file = {point.channel for point in customer.contact_points}
     if case.network in on_file:
         yield str(case.network), "network of origin"
@@ -138,45 +141,13 @@ def _ranked(case: CaseFacts, customer: Recipient, now: datetime, policy: Contact
         yield point.channel, "address on file"
 
 
-def _ineligible(channel: str, case: CaseFacts, customer: Recipient, now: datetime, policy: ContactPolicy) -> str | None:
-    """Why this channel may not be taken, None if it may."""
-    if channel in policy.closed_channels:
-        return "channel_closed"
-    points = [point for point in customer.contact_points if point.channel == channel]
-    if not points:
-        return "no_contact_point"
-    refusal = _consent_refusal(channel, case, customer, policy)
-    if refusal:
-        return refusal
-    reasons = [_unusable(point, now, policy) for point in points]
-    return None if None in reasons else reasons[0]
-
-
-def _consent_refusal(channel: str, case: CaseFacts, customer: Recipient, policy: ContactPolicy) -> str | None:
-    consent = _latest(channel, customer.consents)
-    if consent is not None:
-        return None if consent.status == "granted" else f"consent_{consent.status}"
-    if channel == case.requested_channel:
-        return None
-    return "no_consent" if policy.require_consent else None
-
-
-def _latest(channel: str, consents: Iterable[Consent]) -> Consent | None:
-    words = [consent for consent in consents if consent.channel == channel and consent.purpose == PURPOSE]
-    # On the same instant a refusal is stronger than a permission.
-    return max(words, key=lambda consent: (consent.at, consent.status != "granted"), default=None)
-
-
-def _unusable(point: ContactPoint, now: datetime, policy: ContactPolicy) -> str | None:
-    if point.suppressed:
-        return f"suppressed_{point.suppressed}"
-    if not point.verified:
-        return "unverified"
-    if point.shared_by > 1 and point.channel in SHAREABLE:
-        return "shared_contact_point"
-    if point.changed_at and now - point.changed_at < timedelta(hours=policy.changed_address_hours):
-        return "changed_recently"
-    return None
+def _by_appetence(customer: Recipient, policy: ContactPolicy) -> list[Learned]:
+    """The learned channels, the likeliest to be answered first; a step of intrusion has its price in probability."""
+    if "profiling" in customer.objections:
+        return []
+    on_file = {point.channel for point in customer.contact_points}
+    known = [learned for learned in customer.learned if learned.channel in on_file]
+    return sorted(known, key=lambda one: policy.intrusion_price * _intrusion(one.channel) - one.probability)
 
 
 def _respect_preference(
@@ -187,7 +158,7 @@ def _respect_preference(
     if preference is None or preference.source not in STATED_SOURCES or preference.channel not in refused:
         return eligible, []
     limit = _intrusion(preference.channel)
-    asked = ("requested in this case", "conversation going on")
+    asked = (REQUESTED, THREAD)
     kept = [(channel, why) for channel, why in eligible if why in asked or _intrusion(channel) <= limit]
     return kept, [channel for channel, _ in eligible if channel not in {name for name, _ in kept}]
 
@@ -203,33 +174,50 @@ def _intrusion(channel: str) -> int:
 
 
 def _when(
-    case: CaseFacts,
-    customer: Recipient,
-    eligible: list[tuple[str, str]],
-    rejected: list[Rejection],
-    now: datetime,
-    policy: ContactPolicy,
+    situation: Situation, eligible: list[tuple[str, str]], rejected: list[Rejection], policy: ContactPolicy
 ) -> ChannelDecision:
+    case, customer, now = situation.case, situation.customer, situation.now
+    assert customer is not None  # noqa: S101 - something is eligible
     channel, why = eligible[0]
-    usable = (point for point in customer.contact_points if point.channel == channel)
-    address = next(point.address for point in usable if _unusable(point, now, policy) is None)
-    opens = now if channel in policy.never_quiet else next_open(customer, now, policy)
+    also = _also(case, channel, [name for name, _ in eligible], policy)
+    points = [usable_point(name, situation, policy) for name in (channel, *also)]
+    silent = case.purpose == SAFETY or all(name in policy.never_quiet for name in (channel, *also))
+    opens = now if silent else next_open(customer, now, policy)
+    if opens - now > LONGEST_NIGHT:
+        return _answer(case, ContactAction.ASK_PERSON, ["no hour is open to this customer"], rejected)
     reasons = [why]
     preference = customer.preferred_channel
     if preference and preference.source in STATED_SOURCES and preference.channel in {r.channel for r in rejected}:
         reasons.append(f"stated preference {preference.channel} cannot be followed")
+    if any(point.suppressed for point in points):
+        reasons.append("the customer wrote again after his STOP")
+    if any(map(is_shared, points)):
+        reasons.append("shared address: nothing tells what it is about")
     if opens > now:
         reasons.append("quiet hours")
     return ChannelDecision(
         case=case.id,
         action=ContactAction.HOLD if opens > now else ContactAction.SEND,
         channel=channel,
-        address=address,
+        address=points[0].address,
         send_at=opens,
         order=tuple(name for name, _ in eligible),
+        also=also,
+        also_addresses=tuple(point.address for point in points[1:]),
         rejected=tuple(rejected),
         reasons=tuple(reasons),
+        discreet=any(map(is_shared, points)),
     )
+
+
+def _also(case: CaseFacts, channel: str, eligible: list[str], policy: ContactPolicy) -> tuple[str, ...]:
+    """The channels of a short word beside the message, where a rule asks for one and it may go."""
+    wanted = (
+        rule.beside
+        for rule in policy.also
+        if rule.channel == channel and rule.beside != channel and (not rule.intents or case.intent in rule.intents)
+    )
+    return tuple(dict.fromkeys(name for name in wanted if name in eligible))
 
 
 def _answer(

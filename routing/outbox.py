@@ -28,9 +28,12 @@ ROBOT = "vigie"
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """This message must not go out any more."""
+    """This message must not go out any more. `then` is what its case waits for: `pending` is decided again, `person`
+    and `never` say what they say, "" leaves it as it is.
+    """
 
     reason: str
+    then: str = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +284,8 @@ class _Outbox:
             return Delivered(lost=1)
         erased = None if message.address and message.body else Cancel("its address or text was erased")
         match erased or self.recheck(session, message):
-            case Cancel(reason):
-                messages.mark(session, message, MessageState.CANCELLED, at, reason=reason)
+            case Cancel(reason, then):
+                messages.cancel(session, message, reason, then, at)
                 return Delivered(cancelled=1)
             case Hold(reason, until):
                 later = max(until, at + timedelta(seconds=1))

@@ -17,9 +17,10 @@ from domain.case import CaseState, may_step
 from domain.contact import ContactPolicy, Recipient
 from domain.reading import Intent
 from routing.calendar import next_open
-from routing.contact import facts_of, recipient_of
+from routing.contact import facts_of
 from routing.decide import PROVEN
 from routing.playbooks import Act
+from routing.recipient import recipient_of
 from routing.templates import render
 from storage import cases
 from storage.assignees import give, hand_to_team

@@ -19,8 +19,9 @@ from domain.case import Severity
 from domain.contact import CaseFacts, ChannelDecision, ContactAction, ContactPoint, Recipient, Situation
 from domain.customer import Consent
 from domain.evidence import Grade
-from routing.contact import CHANNELS_OF, ContactRules, recipient_of
+from routing.contact import ContactRules
 from routing.decide import PURPOSE, decide
+from routing.recipient import CHANNELS_OF, recipient_of
 from storage.customers import count_customers
 from storage.merges import kept_of
 from storage.tables import CustomerRow

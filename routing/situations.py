@@ -1,16 +1,27 @@
 """Reading the situations that `vigie decide` is given, one JSON object each (CONTRACTS)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from domain.case import Severity
-from domain.contact import CaseFacts, ContactPoint, PastContact, Preference, Recipient, Situation, Thread
-from domain.customer import CONSENT_STATUSES, DIRECTIONS, Consent
+from domain.contact import (
+    CaseFacts,
+    ContactPoint,
+    Learned,
+    PastContact,
+    Preference,
+    QuietTime,
+    Recipient,
+    Situation,
+    Thread,
+    Written,
+)
+from domain.customer import CONSENT_STATUSES, DIRECTIONS, OBJECTIONS, Consent
 from domain.errors import BadInput
 from domain.evidence import Grade
 
-OBJECTIONS = ("all", "social_care", "linking")
+PURPOSES = ("service", "safety")
 
 
 def parse_situation(row: Mapping[str, Any]) -> Situation:
@@ -43,6 +54,8 @@ def _case(row: Mapping[str, Any]) -> CaseFacts:
         addressed_brand=_flag(row, "addressed_brand"),
         public_reply_possible=_flag(row, "public_reply_possible"),
         person_in_charge=_flag(row, "person_in_charge"),
+        purpose=_one_of(row.get("purpose") or "service", PURPOSES, "purpose"),
+        written=tuple(_written(word) for word in _list(row, "written")),
     )
 
 
@@ -60,7 +73,35 @@ def _customer(row: Mapping[str, Any]) -> Recipient:
         contact_points=tuple(_point(point) for point in _list(row, "contact_points")),
         consents=tuple(_consent(consent) for consent in _list(row, "consents")),
         objections=frozenset(_objection(topic) for topic in _list(row, "objections")),
+        region=_maybe_text(row, "region"),
+        learned=tuple(_learned(learned) for learned in _list(row, "learned")),
+        quiet=None if row.get("quiet") is None else _quiet(row["quiet"]),
     )
+
+
+def _written(row: Mapping[str, Any]) -> Written:
+    return Written(_text(row, "channel"), _text(row, "address"), _time(row["at"], "at"))
+
+
+def _learned(row: Mapping[str, Any]) -> Learned:
+    share = row["probability"]
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise BadInput(f"probability must be between 0 and 1, not {share!r}")
+    return Learned(_text(row, "channel"), float(share), _maybe_text(row, "why") or "")
+
+
+def _quiet(row: Mapping[str, Any]) -> QuietTime:
+    days = _list(row, "weekdays")
+    if any(isinstance(day, bool) or day not in range(7) for day in days):
+        raise BadInput(f"weekdays are 0 (Monday) to 6 (Sunday), not {days!r}")
+    return QuietTime(_clock(row, "start"), _clock(row, "end"), frozenset(days))
+
+
+def _clock(row: Mapping[str, Any], name: str) -> time:
+    try:
+        return time.fromisoformat(row.get(name) or "00:00")
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{name}: {row.get(name)!r} is no time of day; write it as 08:30") from error
 
 
 def _preference(row: Mapping[str, Any]) -> Preference:
@@ -70,7 +111,7 @@ def _preference(row: Mapping[str, Any]) -> Preference:
 
 
 def _point(row: Mapping[str, Any]) -> ContactPoint:
-    changed = row.get("changed_at")
+    changed, stopped = row.get("changed_at"), row.get("suppressed_at")
     return ContactPoint(
         channel=_text(row, "channel"),
         address=_text(row, "address"),
@@ -78,6 +119,7 @@ def _point(row: Mapping[str, Any]) -> ContactPoint:
         suppressed=_maybe_text(row, "suppressed") or None,
         shared_by=_count(row, "shared_by"),
         changed_at=None if changed is None else _time(changed, "changed_at"),
+        suppressed_at=None if stopped is None else _time(stopped, "suppressed_at"),
     )
 
 
@@ -95,6 +137,7 @@ def _past(row: Mapping[str, Any]) -> PastContact:
         proactive=_flag(row, "proactive"),
         status=_maybe_text(row, "status") or "delivered",
         case=None if row.get("case") is None else str(row["case"]),
+        group=_maybe_text(row, "group"),
     )
 
 

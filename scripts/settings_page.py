@@ -91,7 +91,7 @@ def _table(section: Table, said: dict[str, str]) -> str:
 
 
 def _row(section: Table, name: str, field: FieldInfo, said: dict[str, str]) -> str:
-    key = f"{section.path}.{name}"
+    key = f"{section.path}.{field.alias or name}"
     variable = f"in the list `{section.variable}`" if section.is_list else f"`{section.variable}__{name.upper()}`"
     return f"| `{key}` | {_default(field)} | {variable} | {said.get(key, '')} |\n"
 

@@ -4,6 +4,7 @@ What is taken in stands in `storage/customer_file.py`, who is one with whom in `
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -11,9 +12,11 @@ from sqlalchemy.orm import Session
 from domain.contact import Preference
 from storage.merges import kept_of, records_of
 from storage.tables import (
+    ConsentRow,
     ContactPointRow,
     CustomerRow,
     CustomerSegmentRow,
+    ObjectionRow,
     OrderRow,
     PreferenceRow,
 )
@@ -63,6 +66,33 @@ def segments_of(session: Session, customer: CustomerRow) -> frozenset[str]:
     """Every segment of a customer: the one in the file and those whose rule fits."""
     fitting = select(CustomerSegmentRow.segment).where(CustomerSegmentRow.customer_key == customer.id)
     return frozenset(filter(None, (customer.segment, *session.scalars(fitting))))
+
+
+def say_consent(
+    session: Session, brand_id: str, customer_key: int, channel: str, purpose: str, status: str, now: datetime
+) -> bool:
+    """Keep a word of the customer on one channel; False where his last word said the same."""
+    query = select(ConsentRow).filter_by(customer_key=customer_key, channel=channel, purpose=purpose)
+    words = session.scalars(query).all()
+    last = max(words, key=lambda row: (row.at, row.status != "granted"), default=None)
+    if last is not None and last.status == status:
+        return False
+    # On the same instant a refusal is the stronger word: a permission after it is a moment later.
+    at = now if last is None or last.at < now else last.at + timedelta(microseconds=1)
+    row = ConsentRow(brand_id=brand_id, customer_key=customer_key, channel=channel, purpose=purpose, status=status)
+    row.at = at
+    session.add(row)
+    session.flush()
+    return True
+
+
+def object_to(session: Session, brand_id: str, customer_key: int, topic: str, now: datetime) -> bool:
+    """Keep a No of the customer; False where it was there."""
+    if session.scalar(select(ObjectionRow.id).filter_by(customer_key=customer_key, topic=topic)) is not None:
+        return False
+    session.add(ObjectionRow(brand_id=brand_id, customer_key=customer_key, topic=topic, at=now))
+    session.flush()
+    return True
 
 
 def customers_by_order(session: Session, brand_id: str, normal_id: str) -> list[CustomerRow]:

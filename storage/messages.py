@@ -8,11 +8,11 @@ import hashlib
 import hmac
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid5
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -30,6 +30,7 @@ from storage.tables import CaseRow, CustomerRow, InteractionRow, MessageRow, Sup
 
 MESSAGE_NAMES = UUID("5d6d0b43-6f0c-4b8e-9c39-0a7f1d2c6b11")
 SUPPRESSION_KEY = "suppression"
+UNWELL_ATTEMPTS, UNWELL_MESSAGES, UNWELL_SPAN = 3, 3, timedelta(hours=1)
 PENDING_STATES = (MessageState.RESERVED, MessageState.HANDING_OVER, MessageState.UNCONFIRMED)
 
 
@@ -53,6 +54,8 @@ class Reservation:
     decision: dict[str, Any] = field(default_factory=dict)
     purpose: str = "service"
     proactive: bool = True
+    paired_with: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def message_name(brand_id: str, key: str) -> str:
@@ -159,6 +162,52 @@ def mark(
     return True
 
 
+def partner(session: Session, message: MessageRow) -> MessageRow | None:
+    """The message beside which this one goes out, or the one that goes out beside it."""
+    one = MessageRow.message_id == message.paired_with
+    other = MessageRow.paired_with == message.message_id
+    wanted = other if message.paired_with is None else one
+    query = select(MessageRow).where(wanted).order_by(MessageRow.id.desc()).limit(1)
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def cancel(session: Session, message: MessageRow, reason: str, then: str, now: datetime) -> bool:
+    """Take a reserved message back, with the one that would go out beside it; the case's contact goes on as `then`
+    says (`pending`, `person`, `never`; "" leaves it).
+    """
+    before = _living_case(session, message).contact_state
+    if not mark(session, message, MessageState.CANCELLED, now, reason=reason):
+        return False
+    beside = partner(session, message)
+    if message.paired_with is None and beside is not None and beside.state == MessageState.RESERVED:
+        mark(session, beside, MessageState.CANCELLED, now, reason=reason)
+    case = _living_case(session, message)
+    if before == "planned" and message.template != CODE_TEMPLATE:
+        _contact(case, then or before)
+    return True
+
+
+def failed_channels(session: Session, case_id: int) -> frozenset[str]:
+    """The channels on which a message of this case failed."""
+    query = select(MessageRow.channel).filter_by(case_id=case_id, state=MessageState.FAILED)
+    return frozenset(session.scalars(query))
+
+
+def unwell_channels(session: Session, brand_id: str, now: datetime) -> frozenset[str]:
+    """The channels whose provider refuses everything at the moment: several messages tried in vain, none taken."""
+    stuck = (
+        select(MessageRow.channel)
+        .filter_by(brand_id=brand_id, state=MessageState.RESERVED)
+        .where(MessageRow.attempts >= UNWELL_ATTEMPTS)
+        .group_by(MessageRow.channel)
+        .having(func.count() >= UNWELL_MESSAGES)
+    )
+    taken = select(MessageRow.channel).where(
+        MessageRow.brand_id == brand_id, MessageRow.handed_over_at > now - UNWELL_SPAN
+    )
+    return frozenset(session.scalars(stuck)) - frozenset(session.scalars(taken.distinct()))
+
+
 def came_through(session: Session, message_key: int, at: datetime, provider_id: str | None) -> None:
     """The provider took a message that was given up meanwhile: note it, and let nobody send it again."""
     row = session.get_one(MessageRow, message_key, with_for_update=True, populate_existing=True)
@@ -218,13 +267,14 @@ def _messages(session: Session, brand_id: str, customer_key: int, since: datetim
     )
     for row in session.scalars(query):
         yield PastContact(
-            at=row.handed_over_at or row.reserved_at,
+            at=row.handed_over_at or row.handing_over_at or row.reserved_at,
             channel=row.channel,
             direction="out",
             purpose=row.purpose,
             proactive=row.proactive,
             status=row.state,
             case=str(row.case_id),
+            group=row.paired_with or row.message_id,
         )
 
 
@@ -256,9 +306,26 @@ def suppress(session: Session, brand_id: str, channel: str, address: str, reason
 
 def suppression(session: Session, brand_id: str, channel: str, address: str) -> str | None:
     """Why this address must not be written to on this channel, None if it may."""
+    found = suppressed(session, brand_id, channel, address)
+    return None if found is None else found.reason
+
+
+def suppressed(session: Session, brand_id: str, channel: str, address: str) -> SuppressionRow | None:
+    """The word by which this address is not to be written to on this channel."""
     digest = _address_hash(session, channel, address)
-    query = select(SuppressionRow.reason).filter_by(brand_id=brand_id, channel=channel, address_hash=digest)
-    return session.scalar(query)
+    return session.scalars(
+        select(SuppressionRow).filter_by(brand_id=brand_id, channel=channel, address_hash=digest)
+    ).one_or_none()
+
+
+def lift_stop(session: Session, brand_id: str, channel: str, address: str) -> bool:
+    """The customer himself took his STOP back; what else stands against the address stays. False if there was none."""
+    row = suppressed(session, brand_id, channel, address)
+    if row is None or row.reason != "stop":
+        return False
+    session.delete(row)
+    session.flush()
+    return True
 
 
 def _address_hash(session: Session, channel: str, address: str) -> str:
@@ -302,7 +369,7 @@ def _case_follows(session: Session, message: MessageRow, state: MessageState, no
         return
     if state is MessageState.HANDED_OVER:
         _answered(session, _living_case(session, message), message.handed_over_at or now, actor)
-    elif state is MessageState.FAILED:
+    elif state is MessageState.FAILED and message.paired_with is None:  # without the short word nothing is missing
         case = _living_case(session, message)
         _contact(case, "person")
         if message.template == RESOLUTION_TEMPLATE and case.state == CaseState.RESOLVED:

@@ -52,6 +52,7 @@ from storage.tables import (
     PlaybookRunRow,
     PostRow,
     PreferenceRow,
+    QuietTimeRow,
     RawPostRow,
     ReadingRow,
     ReceiptRow,
@@ -67,6 +68,7 @@ OWNED = (
     ConsentRow,
     ObjectionRow,
     PreferenceRow,
+    QuietTimeRow,
     IdentityRow,
     CustomerKeyRow,
     CustomerHistoryRow,
@@ -117,6 +119,7 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "consents": _all(session, ConsentRow, ConsentRow.customer_key == customer.id),
         "objections": _all(session, ObjectionRow, ObjectionRow.customer_key == customer.id),
         "preferences": _all(session, PreferenceRow, PreferenceRow.customer_key == customer.id),
+        "quiet_times": _all(session, QuietTimeRow, QuietTimeRow.customer_key == customer.id),
         "accounts": _all(session, IdentityRow, IdentityRow.customer_key == customer.id),
         "orders": _all(session, OrderRow, OrderRow.brand_id == brand_id, OrderRow.customer_id == customer_id),
         "interactions": _all(

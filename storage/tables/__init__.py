@@ -22,6 +22,7 @@ from storage.tables.customers import (
     OrderRow,
     PreferenceRow,
     QualityReportRow,
+    QuietTimeRow,
     SourceMemberRow,
 )
 from storage.tables.desks import DeskCommentRow, DeskTicketRow
@@ -120,6 +121,7 @@ __all__ = [
     "PreferenceRow",
     "QualityReportRow",
     "QuarantineRow",
+    "QuietTimeRow",
     "QuoteRow",
     "RawPostRow",
     "ReadingRow",

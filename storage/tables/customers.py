@@ -110,6 +110,22 @@ class PreferenceRow(Branded, Base):
     at: Mapped[datetime | None]
 
 
+class QuietTimeRow(Branded, Base):
+    """When a customer wants no message, in his own zone: from `start` to `end` (HH:MM), and on these weekdays (0
+    Monday).
+
+    Equal times close nothing.
+    """
+
+    __tablename__ = "quiet_times"
+    __table_args__ = (UniqueConstraint("customer_key"),)
+    customer_key: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    start: Mapped[str] = mapped_column(String(5))
+    end: Mapped[str] = mapped_column(String(5))
+    weekdays: Mapped[list[Any]] = mapped_column(default=list)
+    at: Mapped[datetime]
+
+
 class IdentityRow(Branded, Base):
     """A network account that is a customer's, and how that is proven. The account id is the key, never the handle."""
 

@@ -312,6 +312,23 @@ def upgrade() -> None:
     with op.batch_alter_table("desk_comments", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_desk_comments_brand_id"), ["brand_id"], unique=False)
 
+    op.create_table(
+        "quiet_times",
+        sa.Column("customer_key", BigId, nullable=False),
+        sa.Column("start", sa.String(length=5), nullable=False),
+        sa.Column("end", sa.String(length=5), nullable=False),
+        sa.Column("weekdays", Json, nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_quiet_times_brand_id")),
+        sa.ForeignKeyConstraint(["customer_key"], ["customers.id"], name=op.f("fk_quiet_times_customer_key")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quiet_times")),
+        sa.UniqueConstraint("customer_key", name=op.f("uq_quiet_times_customer_key")),
+    )
+    with op.batch_alter_table("quiet_times", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_quiet_times_brand_id"), ["brand_id"], unique=False)
+
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("state_since", UtcDateTime()))
         batch_op.add_column(sa.Column("reopened", sa.Integer(), server_default="0", nullable=False))
@@ -352,6 +369,7 @@ def downgrade() -> None:
     for column in ("escalation", "assigned_by", "reopened", "state_since"):
         op.drop_column("cases", column)
     for table in (
+        "quiet_times",
         "desk_comments",
         "callbacks",
         "ruptures",

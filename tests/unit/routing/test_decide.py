@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -9,15 +10,21 @@ from hypothesis import strategies as st
 
 from domain.case import Severity
 from domain.contact import (
+    Also,
     CaseFacts,
+    ChannelDecision,
+    ChannelLimits,
     ContactAction,
     ContactPoint,
     ContactPolicy,
+    Learned,
     PastContact,
     Preference,
+    QuietTime,
     Recipient,
     Situation,
     Thread,
+    Written,
 )
 from domain.customer import Consent
 from domain.evidence import Grade
@@ -179,6 +186,271 @@ def test_what_did_not_go_out_does_not_count(status: str) -> None:
 
 def test_what_may_have_gone_out_counts() -> None:
     assert decide(situation(history=(sent(1, case="1", status="unconfirmed"),)), POLICY).action is ContactAction.NEVER
+
+
+def test_one_proactive_message_a_week() -> None:
+    decision = decide(situation(history=(sent(5),)), POLICY)
+    assert (decision.action, decision.send_at) == (ContactAction.HOLD, NOW + timedelta(days=2))
+    assert decision.reasons == ("1 proactive messages in 7 days",)
+    assert decide(situation(history=(sent(7),)), POLICY).action is ContactAction.SEND
+
+
+def test_marketing_does_not_use_up_what_is_reserved_for_service() -> None:
+    pushed = tuple(replace(sent(days), purpose="marketing") for days in (1, 2, 3, 4))
+    assert decide(situation(history=pushed), POLICY).action is ContactAction.SEND
+    assert decide(situation(history=(*pushed, sent(5))), POLICY).action is not ContactAction.SEND
+    nothing_reserved = replace(POLICY, service_reserve=0)
+    assert decide(situation(history=pushed), nothing_reserved).action is not ContactAction.SEND
+
+
+def test_messages_that_went_out_together_count_once() -> None:
+    both = (replace(sent(10), group="m"), replace(sent(10), group="m", channel="sms"))
+    assert decide(situation(history=both), POLICY).action is ContactAction.SEND
+    apart = (replace(sent(10), group="m"), replace(sent(10), group="n", channel="sms"))
+    assert decide(situation(history=apart), POLICY).action is ContactAction.ASK_PERSON
+
+
+@pytest.mark.parametrize("limit", ["proactive_per_7_days", "proactive_per_30_days"])
+def test_a_cap_of_nothing_is_a_person(limit: str) -> None:
+    assert decide(SITUATION, replace(POLICY, **{limit: 0})).action is ContactAction.ASK_PERSON  # type: ignore[arg-type]
+
+
+UNASKED = {"addressed_brand": False, "severity": Severity.HIGH}
+
+
+def test_who_left_two_messages_without_an_answer_is_left_in_peace() -> None:
+    silence = (sent(60), sent(35))
+    decision = decide(situation(history=silence, **UNASKED), POLICY)
+    assert (decision.action, decision.reasons) == (
+        ContactAction.ASK_PERSON,
+        ("2 messages were left without an answer",),
+    )
+    assert decide(situation(history=(sent(100), sent(35)), **UNASKED), POLICY).action is ContactAction.SEND
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        PastContact(NOW - timedelta(days=34), "phone", "in"),  # on another channel
+        sent(34, status="replied"),
+    ],
+)
+def test_a_word_of_his_ends_the_silence(word: PastContact) -> None:
+    assert decide(situation(history=(sent(60), sent(35), word), **UNASKED), POLICY).action is ContactAction.SEND
+
+
+def test_who_speaks_to_the_brand_in_public_is_not_silent() -> None:
+    assert decide(situation(history=(sent(60), sent(35))), POLICY).action is ContactAction.SEND
+
+
+class TestProviders:
+    """What the provider of a channel allows."""
+
+    WHATSAPP: ClassVar[dict[str, Any]] = {
+        "contact_points": (ContactPoint("whatsapp", "+33639980000"),),
+        "consents": granted("whatsapp"),
+    }
+    LIMITS = replace(POLICY, limits={"whatsapp": ChannelLimits(True, 24, needs_template=True)})
+
+    def reasons(self, decision: ChannelDecision) -> list[str]:
+        return [rejection.reason for rejection in decision.rejected if rejection.channel == "whatsapp"]
+
+    def test_outside_the_window_a_template_is_needed(self) -> None:
+        decision = decide(situation(**self.WHATSAPP), self.LIMITS)
+        assert (decision.action, self.reasons(decision)) == (ContactAction.ASK_PERSON, ["no_approved_template"])
+        ready = replace(self.LIMITS, limits={"whatsapp": ChannelLimits(True, 24, True, has_template=True)})
+        assert decide(situation(**self.WHATSAPP), ready).channel == "whatsapp"
+
+    @pytest.mark.parametrize(("hours", "open_"), [(23.9, True), (24.0, False)])
+    def test_within_the_window_none_is(self, hours: float, open_: bool) -> None:
+        word = PastContact(NOW - timedelta(hours=hours), "whatsapp", "in")
+        decision = decide(situation(history=(word,), **self.WHATSAPP), self.LIMITS)
+        assert (decision.channel == "whatsapp") is open_
+
+    def test_who_must_write_first_has_to(self) -> None:
+        rules = replace(POLICY, limits={"whatsapp": ChannelLimits(may_write_first=False)})
+        assert self.reasons(decide(situation(**self.WHATSAPP), rules)) == ["customer_must_write_first"]
+        word = PastContact(NOW - timedelta(days=400), "whatsapp", "in")
+        assert decide(situation(history=(word,), **self.WHATSAPP), rules).channel == "whatsapp"
+
+    def test_a_provider_that_does_not_answer_is_waited_for_rather_than_a_louder_channel_taken(self) -> None:
+        sick = replace(POLICY, unwell_channels=frozenset({"email"}))
+        decision = decide(situation(preferred_channel=Preference("email", "declared")), sick)
+        assert (decision.action, decision.send_at) == (ContactAction.HOLD, NOW + timedelta(hours=1))
+        assert decide(situation(), sick).channel == "sms"
+
+    def test_a_closed_channel_is_closed(self) -> None:
+        closed = replace(POLICY, closed_channels=frozenset({"email", "sms"}))
+        assert decide(SITUATION, closed).action is ContactAction.ASK_PERSON
+
+
+class TestSensitivity:
+    """What must not be read by others."""
+
+    def test_a_delicate_matter_does_not_go_by_a_channel_that_others_see(self) -> None:
+        rules = replace(POLICY, sensitive_intents=frozenset({"account_security"}))
+        told = situation(intent="account_security", preferred_channel=Preference("sms", "declared"))
+        decision = decide(told, rules)
+        assert decision.channel == "email"
+        assert ("sms", "too_sensitive_for_channel") in [(r.channel, r.reason) for r in decision.rejected]
+
+    def test_a_shared_address_may_get_what_tells_nothing_where_the_brand_says_so(self) -> None:
+        shared = (ContactPoint("email", "a@example.org", shared_by=2),)
+        rules = replace(POLICY, shared_points="discreet")
+        decision = decide(situation(contact_points=shared), rules)
+        assert (decision.action, decision.discreet) == (ContactAction.SEND, True)
+        delicate = replace(rules, sensitive_intents=frozenset({"delivery"}))
+        assert decide(situation(contact_points=shared), delicate).action is ContactAction.ASK_PERSON
+
+    def test_his_own_address_comes_before_a_shared_one(self) -> None:
+        points = (ContactPoint("email", "both@example.org", shared_by=2), ContactPoint("email", "his@example.org"))
+        decision = decide(situation(contact_points=points), replace(POLICY, shared_points="discreet"))
+        assert (decision.address, decision.discreet) == ("his@example.org", False)
+
+    def test_an_account_of_two_customers_is_neithers(self) -> None:
+        points = (ContactPoint("mastodon", "ana@social.example", shared_by=2),)
+        decision = decide(situation(contact_points=points), POLICY)
+        assert ("mastodon", "shared_contact_point") in [(r.channel, r.reason) for r in decision.rejected]
+
+
+class TestStopThenANewRequest:
+    """Who said STOP and then writes himself gets his answer there, and nowhere else."""
+
+    POINT = ContactPoint("email", "A@example.org", suppressed="stop", suppressed_at=NOW - timedelta(hours=5))
+
+    def asked(self, hours_ago: float = 1, address: str = "a@example.org", **changes: object) -> ChannelDecision:
+        word = Written("email", address, NOW - timedelta(hours=hours_ago))
+        facts = {"contact_points": (self.POINT,), "written": (word,), **changes}
+        return decide(situation(**facts), POLICY)
+
+    def test_he_is_answered_where_he_wrote(self) -> None:
+        decision = self.asked()
+        assert (decision.action, decision.address) == (ContactAction.SEND, "A@example.org")
+        assert "the customer wrote again after his STOP" in decision.reasons
+
+    def test_not_before_his_stop_not_from_elsewhere_not_days_later(self) -> None:
+        for decision in (self.asked(6), self.asked(address="b@example.org"), self.asked(100)):
+            assert decision.action is ContactAction.ASK_PERSON
+
+    def test_a_bounced_address_stays_closed(self) -> None:
+        bounced = replace(self.POINT, suppressed="hard_bounce")
+        assert self.asked(contact_points=(bounced,)).action is ContactAction.ASK_PERSON
+
+    def test_other_addresses_stay_closed(self) -> None:
+        other = replace(self.POINT, channel="sms", address="+33639980000")
+        assert self.asked(contact_points=(other,)).action is ContactAction.ASK_PERSON
+
+
+class TestNetworks:
+    """Accounts on networks are addresses too."""
+
+    HERE: ClassVar[dict[str, Any]] = {
+        "contact_points": (ContactPoint("mastodon", "ana@social.example"),),
+        "consents": (),
+    }
+
+    def test_who_speaks_to_the_brand_there_may_be_answered_there(self) -> None:
+        decision = decide(situation(**self.HERE), POLICY)
+        assert (decision.channel, decision.reasons[0]) == ("mastodon", "network of origin")
+
+    def test_who_does_not_needs_to_have_allowed_it(self) -> None:
+        assert decide(situation(**self.HERE, **UNASKED), POLICY).action is ContactAction.ASK_PERSON
+        allowed = self.HERE | {"consents": granted("mastodon")}
+        assert decide(situation(**allowed, **UNASKED), POLICY).channel == "mastodon"
+
+    def test_a_refusal_is_heeded_there_too(self) -> None:
+        refused = self.HERE | {"consents": (Consent("mastodon", "service", "denied", LONG_AGO),)}
+        assert decide(situation(**refused), POLICY).action is ContactAction.NEVER
+
+
+class TestLearned:
+    """What was learned stands between what he said and where he posted."""
+
+    POINTS = tuple(ContactPoint(channel, channel) for channel in ("email", "sms", "letter", "mastodon"))
+    KNOWN: ClassVar[dict[str, Any]] = {
+        "contact_points": POINTS,
+        "consents": granted("email", "sms", "letter", "mastodon"),
+    }
+    LEARNED = (Learned("letter", 0.9, "learned: letter"), Learned("email", 0.2, "learned: email"))
+
+    def test_it_comes_after_a_stated_preference_and_before_the_network_of_origin(self) -> None:
+        stated = Preference("sms", "declared")
+        told = situation(**self.KNOWN, learned=self.LEARNED, preferred_channel=stated)
+        assert decide(told, POLICY).order == ("sms", "letter", "email", "mastodon")
+
+    def test_a_louder_channel_must_be_worth_it(self) -> None:
+        close = (Learned("sms", 0.55), Learned("email", 0.50))
+        assert decide(situation(**self.KNOWN, learned=close), POLICY).channel == "email"
+        clear = (Learned("sms", 0.60), Learned("email", 0.50))
+        assert decide(situation(**self.KNOWN, learned=clear), POLICY).channel == "sms"
+
+    def test_who_does_not_want_it_is_not_learned_from(self) -> None:
+        told = situation(**self.KNOWN, learned=self.LEARNED, objections=frozenset({"profiling"}))
+        assert decide(told, POLICY).channel == "mastodon"
+
+
+class TestAlso:
+    """A short word beside the message, where a rule asks for it."""
+
+    RULES = replace(POLICY, also=(Also("email", "sms", frozenset({"delivery"})),))
+
+    def test_it_goes_to_the_other_channel(self) -> None:
+        decision = decide(SITUATION, self.RULES)
+        assert (decision.channel, decision.also, decision.also_addresses) == ("email", ("sms",), ("+33639980000",))
+        assert decision.as_dict()["also"] == ["sms"]
+
+    def test_only_where_it_may(self) -> None:
+        assert decide(situation(consents=granted("email")), self.RULES).also == ()
+        assert decide(situation(intent="billing"), self.RULES).also == ()
+
+    def test_both_wait_for_the_morning(self) -> None:
+        rules = replace(POLICY, also=(Also("letter", "sms"),), default_order=("letter", "sms"))
+        points = (ContactPoint("letter", "1 rue des Lilas"), ContactPoint("sms", "+33639980000"))
+        night = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+        told = situation(night, contact_points=points, consents=granted("letter", "sms"))
+        decision = decide(told, rules)
+        assert (decision.action, decision.also) == (ContactAction.HOLD, ("sms",))
+
+
+def test_safety_waits_for_no_morning_and_no_cap_but_for_his_will() -> None:
+    night = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+    full = (sent(1), sent(2), sent(3))
+    assert decide(situation(night, full, purpose="safety"), POLICY).action is ContactAction.SEND
+    assert decide(situation(night, full, purpose="safety", consents=()), POLICY).action is ContactAction.ASK_PERSON
+    objected = situation(night, purpose="safety", objections=frozenset({"all"}))
+    assert decide(objected, POLICY).action is ContactAction.NEVER
+
+
+def test_his_own_quiet_times_come_on_top() -> None:
+    lunch = QuietTime(time(9, 0), time(14, 0), frozenset({5}))
+    assert decide(situation(quiet=lunch), POLICY).send_at == datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+    saturday = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+    assert decide(situation(saturday, quiet=lunch), POLICY).send_at == datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+
+
+def test_who_leaves_no_hour_open_is_a_persons() -> None:
+    decision = decide(situation(quiet=QuietTime(time(7, 0), time(21, 0))), POLICY)
+    assert (decision.action, decision.reasons) == (ContactAction.ASK_PERSON, ("no hour is open to this customer",))
+
+
+@pytest.mark.parametrize(("region", "quiet"), [("57", True), ("6AE", True), (None, False), ("nowhere", False)])
+def test_alsace_and_moselle_have_holidays_of_their_own(region: str | None, quiet: bool) -> None:
+    saint_stephen = datetime(2026, 12, 26, 10, 0, tzinfo=UTC)
+    decision = decide(situation(saint_stephen, region=region), POLICY)
+    assert (decision.action is ContactAction.HOLD) is quiet
+
+
+def test_an_unknown_zone_overseas_is_the_regions() -> None:
+    decision = decide(situation(timezone=None, region="974"), POLICY)
+    assert decision.action is ContactAction.SEND  # 13:00 on La Réunion
+    evening = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
+    assert decide(situation(evening, timezone=None, region="974"), POLICY).action is ContactAction.HOLD
+    assert decide(situation(evening, timezone=None), POLICY).action is ContactAction.SEND
+
+
+def test_a_zone_that_does_not_exist_is_unknown() -> None:
+    told = situation(NOW, timezone="Not/AZone", country="US")
+    assert decide(told, POLICY).send_at == datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 
 
 def test_a_light_complaint_that_did_not_address_the_brand_is_left_in_peace() -> None:

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from domain.customer import Account, Consent
 from domain.errors import BadInput
-from routing.contact import recipient_of
 from routing.crm import import_customers, import_orders, keyring
 from routing.matching.lookup import Lookup
+from routing.recipient import recipient_of
 from storage.brands import lock_brand
 from storage.customers import (
     customers_by_order,

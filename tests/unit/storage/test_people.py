@@ -34,6 +34,7 @@ from storage.tables import (
     MessageRow,
     NoteRow,
     PostRow,
+    QuietTimeRow,
     ReceiptRow,
     ResolutionRow,
     RuptureRow,
@@ -84,6 +85,8 @@ def known(session: Session) -> Session:
     read_and_route(session)
     case = session.scalars(select(CaseRow).where(CaseRow.customer_key.is_not(None))).one()
     give_messages(session, case)
+    quiet = {"customer_key": case.customer_key, "start": "12:00", "end": "14:00", "weekdays": [5]}
+    session.add(QuietTimeRow(brand_id=BRAND.id, at=NOW, **quiet))
     his = session.scalars(select(PostRow).filter_by(native_id="1")).one()
     correct(session, his.id, his.version, {"intent": "billing"}, "anna@example.org", NOW, 0.5)
     return session
