@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.case import OPEN_STATES
 from domain.contact import ChannelDecision, ContactAction
-from routing.contact import ContactRules, facts_of, situation_of
+from routing.contact import ContactRules, as_it_is_now, closed_by_hand, facts_of, situation_of
 from routing.decide import decide
-from routing.templates import render
+from routing.seal import PREFERENCES
+from routing.templates import LONG_FORM, render
 from storage import cases, messages
 from storage.brands import lock_brand
 from storage.tables import CaseEventRow, CaseRow, CustomerRow, MessageRow
@@ -40,6 +41,7 @@ def send_draft(
     case = session.get_one(CaseRow, event.case_id, with_for_update=True, populate_existing=True)
     if messages.find(session, brand.id, _key(event)) is not None:
         return None
+    rules = as_it_is_now(session, brand.id, rules, closed_by_hand(session, brand.id), now)
     situation = situation_of(session, case, rules, now)
     decision = decide(replace(situation, case=replace(situation.case, person_in_charge=False)), rules.policy)
     if decision.action not in (ContactAction.SEND, ContactAction.HOLD) or decision.address is None:
@@ -72,9 +74,9 @@ def _reserve(
     now: datetime,
 ) -> MessageRow:
     customer = session.get_one(CustomerRow, case.customer_key)
-    facts = facts_of(session, brand, case, customer)
+    facts = replace(facts_of(session, brand, case, customer), discreet=decision.discreet)
     channel, template, language = str(decision.channel), str(event.detail["template"]), str(event.detail["language"])
-    subject, body = render(template, language, facts, channel)
+    subject, body = render(template, language, facts, channel, folder=rules.templates)
     kept = {**decision.as_dict(), "address": None, "policy": rules.policy.version, "by": actor}
     wanted = messages.Reservation(
         key=_key(event),
@@ -88,6 +90,7 @@ def _reserve(
         body=body,
         send_after=decision.send_at or now,
         decision=kept,
+        extra={PREFERENCES: rules.preferences_url} if rules.preferences_url and channel in LONG_FORM else {},
     )
     message = messages.reserve(session, brand.id, wanted, now)
     assert message is not None  # noqa: S101 - its key was free under the brand's lock
