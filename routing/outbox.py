@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
 from domain.message import MessageState, OutgoingMessage
-from routing.channels.base import AddressRefused, Carriers, Channel, Handed, Staged, Unavailable
+from routing.channels.base import AddressRefused, Carriers, Channel, Handed, Staged, Unanswered, Unavailable
 from routing.seal import unsealed
 from storage import messages
 from storage.database import Database
@@ -216,10 +216,10 @@ class _Outbox:
     def _hand_over(self, message: MessageRow, staged: Staged) -> Delivered:
         try:
             answer: Handed | Trouble = staged.hand_over()
+        except (Misconfigured, Unavailable) as error:
+            return self._stop(message, error)
         except (Transient, Permanent, Uncertain) as error:
             answer = error
-        except Misconfigured as error:
-            return self._stop(message, error)
         except Exception as error:
             self._settle(message, Uncertain(f"unexpected {type(error).__name__} while handing over"))
             raise
@@ -236,6 +236,9 @@ class _Outbox:
                     return Delivered(unconfirmed=1) if done else Delivered(lost=1)
                 case Transient() if message.attempts + 1 < self.max_attempts:
                     return self._try_later(session, message, answer)
+                case Unanswered():
+                    done = self._mark(session, message, MessageState.UNCONFIRMED, str(answer))
+                    return Delivered(unconfirmed=1) if done else Delivered(lost=1)
                 case _:
                     return self._fail(session, message, answer)
 

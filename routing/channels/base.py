@@ -5,8 +5,9 @@ without `hand_over` leaves no trace at the provider. `hand_over` takes the last 
 two the caller commits "handing over", so that no crash can make a message go out twice.
 
 What may go wrong, as types:
-    Transient           surely not handed over, may work later
-    └── Unavailable     the provider as a whole does not answer: no fault of this message
+    Transient           surely not handed over (but see Unanswered), may work later
+    ├── Unavailable     the provider as a whole does not answer: no fault of this message
+    └── Unanswered      nobody knows, but asking again does no harm: the provider knows our id (`idempotent`)
     Permanent           surely not handed over, and never will be
     └── AddressRefused  because of the address: write to it no more
     Uncertain           nobody knows: only `hand_over` may say so
@@ -34,6 +35,10 @@ SHADOW = "folder"
 
 class Unavailable(Transient):
     """The provider does not answer at all: the whole channel waits."""
+
+
+class Unanswered(Transient):
+    """A provider that is `idempotent` did not say whether it took the message: it is asked again."""
 
 
 class AddressRefused(Permanent):

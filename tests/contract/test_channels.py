@@ -33,11 +33,17 @@ HOSTILE = "x\r\nBcc: eve@example.org\r\n\r\nboo \x00\u202e\ud800 {{7*7}} %s"
 
 @dataclass(frozen=True)
 class World:
-    """A channel, what has arrived at the other side (as bytes), and the same channel where nothing answers."""
+    """A channel, what has arrived at the other side (as bytes), and the same channel where nothing answers.
+
+    `message` is one that it takes, `bad_addresses` are refused for good; `readable` makes text of what arrived.
+    """
 
     channel: Channel
     arrived: Callable[[], list[bytes]]
     broken: Channel
+    message: OutgoingMessage = MESSAGE
+    bad_addresses: tuple[str, ...] = ("", "ana", "a@b@example.org", "ana@example.org, eve@example.org", HOSTILE)
+    readable: Callable[[bytes], bytes] = bytes
 
 
 @contextmanager
@@ -71,7 +77,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def hand_over(channel: Channel, message: OutgoingMessage = MESSAGE) -> Handed:
+def hand_over(channel: Channel, message: OutgoingMessage) -> Handed:
     with channel.stage(message) as staged:
         return staged.hand_over()
 
@@ -99,34 +105,34 @@ def test_two_channels_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_is_handed_over_arrives_once(world: World):
-    assert isinstance(hand_over(world.channel), Handed)
+    assert isinstance(hand_over(world.channel, world.message), Handed)
     assert len(world.arrived()) == 1
 
 
 def test_what_is_only_staged_leaves_nothing(world: World):
-    with world.channel.stage(MESSAGE):
+    with world.channel.stage(world.message):
         assert world.arrived() == []
     assert world.arrived() == []
 
 
 def test_an_error_of_the_caller_between_the_two_steps_leaves_nothing(world: World):
-    with pytest.raises(ZeroDivisionError), world.channel.stage(MESSAGE):
+    with pytest.raises(ZeroDivisionError), world.channel.stage(world.message):
         raise ZeroDivisionError
     assert world.arrived() == []
 
 
 def test_handing_over_again_gives_the_same_bytes_and_only_once_where_it_is_idempotent(world: World):
-    hand_over(world.channel)
-    hand_over(world.channel)
+    hand_over(world.channel, world.message)
+    hand_over(world.channel, world.message)
     arrived = world.arrived()
     assert len(arrived) == (1 if world.channel.idempotent else 2)
     assert len(set(arrived)) == 1
 
 
 def test_lookup_proves_or_says_that_it_cannot(world: World):
-    before = world.channel.lookup(MESSAGE.id)
-    hand_over(world.channel)
-    after = world.channel.lookup(MESSAGE.id)
+    before = world.channel.lookup(world.message.id)
+    hand_over(world.channel, world.message)
+    after = world.channel.lookup(world.message.id)
     assert (before, after) in ((None, None), (False, True), (None, True))
 
 
@@ -136,7 +142,7 @@ def test_check_passes_where_all_is_well_and_sends_nothing(world: World):
 
 
 def test_a_provider_that_does_not_work_is_a_named_error(world: World):
-    for use in (world.broken.check, lambda: hand_over(world.broken)):
+    for use in (world.broken.check, lambda: hand_over(world.broken, world.message)):
         with pytest.raises((Transient, Misconfigured)) as caught:
             use()
         assert not isinstance(caught.value, Uncertain)
@@ -144,27 +150,28 @@ def test_a_provider_that_does_not_work_is_a_named_error(world: World):
         assert SECRET not in repr(world.broken.__dict__)
 
 
-@pytest.mark.parametrize("address", ["", "ana", "a@b@example.org", "ana@example.org, eve@example.org", HOSTILE])
-def test_an_address_that_is_not_one_mailbox_is_refused_for_good(world: World, address: str):
-    with pytest.raises(AddressRefused) as caught:
-        hand_over(world.channel, replace(MESSAGE, address=address))
-    assert world.arrived() == []
-    assert "ana" not in str(caught.value)
+def test_what_is_no_address_is_refused_for_good(world: World):
+    for address in world.bad_addresses:
+        with pytest.raises(AddressRefused) as caught:
+            hand_over(world.channel, replace(world.message, address=address))
+        assert world.arrived() == []
+        assert address == "" or address not in str(caught.value)
 
 
 @pytest.mark.parametrize("field", ["subject", "body", "sender_name", "language"])
 def test_hostile_text_stays_text(world: World, field: str):
-    hand_over(world.channel, replace(MESSAGE, **{field: HOSTILE}))
+    hand_over(world.channel, replace(world.message, **{field: HOSTILE}))
     (content,) = world.arrived()
-    head = content.partition(b"\r\n\r\n")[0].lower()
+    text = world.readable(content)
+    head = text.partition(b"\r\n\r\n")[0].lower()
     assert b"\nbcc:" not in head
-    assert b"\x00" not in content
+    assert b"\x00" not in text
 
 
 @pytest.mark.parametrize("message_id", ["", "../../etc/passwd", "a/b", "a\r\nb", ".hidden", "é"])
 def test_a_message_id_that_is_none_is_refused(world: World, message_id: str):
     with pytest.raises(Permanent):
-        hand_over(world.channel, replace(MESSAGE, id=message_id))
+        hand_over(world.channel, replace(world.message, id=message_id))
     assert world.arrived() == []
 
 
