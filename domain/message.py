@@ -31,7 +31,13 @@ class MessageState(StrEnum):
 MESSAGE_STEPS: dict[MessageState, frozenset[MessageState]] = {
     MessageState.RESERVED: frozenset({MessageState.HANDING_OVER, MessageState.CANCELLED, MessageState.FAILED}),
     MessageState.HANDING_OVER: frozenset(
-        {MessageState.HANDED_OVER, MessageState.UNCONFIRMED, MessageState.RESERVED, MessageState.FAILED}
+        {
+            MessageState.HANDED_OVER,
+            MessageState.UNCONFIRMED,
+            MessageState.RESERVED,
+            MessageState.CANCELLED,
+            MessageState.FAILED,
+        }
     ),
     MessageState.HANDED_OVER: frozenset(
         {MessageState.DELIVERED, MessageState.READ, MessageState.REPLIED, MessageState.FAILED}

@@ -9,12 +9,14 @@ What may go wrong, as types:
     ├── Unavailable     the provider as a whole does not answer: no fault of this message
     └── Unanswered      nobody knows, but asking again does no harm: the provider knows our id (`idempotent`)
     Permanent           surely not handed over, and never will be
-    └── AddressRefused  because of the address: write to it no more
+    ├── AddressRefused  because of the address: write to it no more
+    └── Gone            what it answers is there no more: nothing is left to say
     Uncertain           nobody knows: only `hand_over` may say so
     Misconfigured       the channel cannot work as it is set up; its messages wait
 No error text holds an address, a credential or a word of the message.
 """
 
+import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -45,6 +47,10 @@ class AddressRefused(Permanent):
     """The address does not exist or takes no messages: a hard bounce."""
 
 
+class Gone(Permanent):
+    """The post that a message answers was deleted: it is taken back, and nobody has to look."""
+
+
 class ChannelTable(BaseModel):
     """A carrier's table `[channels.NAME]`: no unknown keys, no change after loading."""
 
@@ -59,10 +65,13 @@ class ChannelSettings(ChannelTable):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What carriers are made with, beside their settings: the clock (UTC), and paths of the settings."""
+    """What carriers are made with, beside their settings: the clock (UTC), paths of the settings, and what the
+    environment holds under the names in them.
+    """
 
     now: Callable[[], datetime]
     path: Callable[[str], Path]
+    secret: Callable[[str], str | None] = os.environ.get
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,11 @@ class Channel(Protocol):
     def make(cls, settings: Any, around: Surroundings) -> Self:
         """The channel of its table. Raises Misconfigured where something is missing."""
         ...
+
+    @classmethod
+    def length(cls, text: str) -> int:
+        """How long a text is as this channel counts, to be held against `max_length`."""
+        return len(text)
 
     @property
     def hand_over_seconds(self) -> float:

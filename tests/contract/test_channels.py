@@ -13,6 +13,7 @@ from domain.message import OutgoingMessage
 from routing.channels.base import AddressRefused, Carriers, Channel, Handed, find_channels
 from routing.channels.email import EmailChannel, EmailOptions
 from routing.channels.folder import FolderChannel, FolderOptions
+from tests.fakes.networks import NETWORKS
 from tests.fakes.smtp import DROP, FakeSmtp
 
 SECRET = "hunter2-secret"
@@ -68,7 +69,19 @@ def email_world(tmp_path: Path) -> Iterator[World]:
         )
 
 
+def network_world(name: str) -> Callable[[Path], AbstractContextManager[World]]:
+    """A network's own channel, by which a public reply goes out: its address is the post."""
+
+    @contextmanager
+    def made(tmp_path: Path) -> Iterator[World]:
+        with NETWORKS[name](tmp_path, SECRET) as bench:
+            yield World(bench.channel, bench.arrived, bench.broken, bench.reply, bad_addresses=())
+
+    return made
+
+
 WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"folder": folder_world, "email": email_world}
+WORLDS |= {name: network_world(name) for name in NETWORKS}
 
 
 @pytest.fixture(params=sorted(find_channels()))

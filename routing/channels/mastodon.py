@@ -1,0 +1,157 @@
+"""Mastodon and the servers that speak its API: a public reply, or a message that only one account sees.
+
+`stage` finds the post or the account on our server; `hand_over` is one `POST /api/v1/statuses` with the message id as
+`Idempotency-Key` (docs.joinmastodon.org/methods/statuses/#create, read 2026-11-22). Mastodon knows a key for an hour
+and other servers know none, so that a message is not handed over again by itself: see `idempotent`.
+
+A message to one account is a status with the visibility `direct`: whoever is named in its text sees it. So the text
+itself calls nobody (`_network.words`), and only the recipient is named in front of it. Servers' admins can read it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal, Self
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr
+
+from domain.errors import Misconfigured, Permanent, VigieError
+from domain.message import OutgoingMessage
+from listeners.wire import Answer
+from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._length import mastodon as mastodon_length
+from routing.channels._network import Target, gone, language, target, word, words
+from routing.channels.base import (
+    AddressRefused,
+    Channel,
+    ChannelSettings,
+    ChannelTable,
+    Staged,
+    Surroundings,
+)
+
+NETWORK = "mastodon"
+SECTION = f"channels.{NETWORK}"
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_HANDLE = re.compile(r"@?(?P<name>\w[\w.-]{0,99})(?:@(?P<host>[a-z0-9](?:[a-z0-9.-]{0,200}[a-z0-9])?(?::\d{1,5})?))?", re.A | re.I)
+_ACCOUNT = re.compile(r"https?://[^\s\"<>\x00-\x20]{3,490}")
+
+
+class MastodonSettings(ChannelSettings):
+    """The brand's own account on its server; the token comes from the environment variable named here.
+
+    It needs the rights `read:accounts read:search read:statuses write:statuses`.
+    """
+
+    base_url: str = ""
+    token_env: str = ""
+    visibility: Literal["public", "unlisted"] = "unlisted"
+    max_characters: int = Field(500, ge=100, le=100_000)
+    timeout_seconds: float = Field(20.0, gt=0, le=300)
+
+
+class MastodonChannel(Channel):
+    """One account."""
+
+    name: ClassVar[str] = NETWORK
+    channel: ClassVar[str] = NETWORK
+    Settings: ClassVar[type[ChannelTable]] = MastodonSettings
+    max_length: ClassVar[int | None] = 500
+
+    def __init__(self, settings: MastodonSettings, token: SecretStr, around: Surroundings) -> None:
+        self._settings = settings
+        self._provider = Provider.at(SECTION, settings.base_url, settings.timeout_seconds, around.now)
+        self._token = token
+
+    @classmethod
+    def make(cls, settings: MastodonSettings, around: Surroundings) -> Self:
+        """Needs a server and a token."""
+        if not settings.base_url:
+            raise Misconfigured(f"{SECTION} is on but has no base_url: the server of the brand's account")
+        return cls(settings, word(around, SECTION, "token_env", settings.token_env), around)
+
+    @classmethod
+    def length(cls, text: str) -> int:
+        return mastodon_length(text)
+
+    @property
+    def hand_over_seconds(self) -> float:
+        return self._settings.timeout_seconds
+
+    @contextmanager
+    def stage(self, message: OutgoingMessage) -> Iterator[Staged]:
+        """Find whom it is for. Raises Gone, AddressRefused …"""
+        post = target(message)
+        status = self._direct(message) if post is None else self._reply(message, post)
+        key = {**self._headers(), "Idempotency-Key": message.id}
+        call = Call(f"{self._provider.base_url}/api/v1/statuses", {"json": status, "headers": key})
+        yield StagedCall(self._provider, call, lambda answer: text_at(told(answer), "uri"), _judge)
+
+    def check(self) -> None:
+        """Whether the token is an account's."""
+        self._get("/api/v1/accounts/verify_credentials", {})
+
+    def _reply(self, message: OutgoingMessage, post: Target) -> dict[str, Any]:
+        parent = self._post(post)
+        seen = {"visibility": self._settings.visibility, "in_reply_to_id": text_at(parent, "id")}
+        return self._status(message, text_at(parent, "account", "acct"), seen)
+
+    def _direct(self, message: OutgoingMessage) -> dict[str, Any]:
+        return self._status(message, self._account(message.address.strip()), {"visibility": "direct"})
+
+    def _status(self, message: OutgoingMessage, acct: str, seen: dict[str, Any]) -> dict[str, Any]:
+        if _HANDLE.fullmatch(acct) is None:
+            raise Permanent("the server does not say whose account this is")
+        called = f"@{acct} "
+        room = self._settings.max_characters - mastodon_length(called)
+        status = {"status": called + words(message, room, mastodon_length), **seen}
+        spoken = language(message)
+        return {**status, "language": spoken} if spoken else status
+
+    def _post(self, post: Target) -> Mapping[str, Any]:
+        """The post as our server knows it: by its own id where it was heard there, otherwise by its address."""
+        own, here = str(post.attributes.get("instance_id") or ""), post.attributes.get("instance")
+        if here == self._provider.who and _ID.fullmatch(own):
+            return told(self._get(f"/api/v1/statuses/{own}", {}, _judge))
+        found = self._search(post.id, "statuses")
+        known = [status for status in found if text_at(status, "uri") == post.id]
+        if not known:
+            raise Permanent("our server does not find the post")
+        return known[0]
+
+    def _account(self, address: str) -> str:
+        """`name@host` of an account, which is named by that or by its address."""
+        handle = _HANDLE.fullmatch(address)
+        if handle is None and _ACCOUNT.fullmatch(address) is None:
+            raise AddressRefused("the address is no account of Mastodon's")
+        asked = address if handle is None else "@" + address.removeprefix("@")
+        for account in self._search(asked, "accounts"):
+            acct = text_at(account, "acct")
+            if handle is None and address in (text_at(account, "uri"), text_at(account, "url")):
+                return acct
+            if handle is not None and self._full(acct) == self._full(address.removeprefix("@")):
+                return acct
+        raise Permanent("our server does not find the account")
+
+    def _full(self, acct: str) -> str:
+        return (acct if "@" in acct else f"{acct}@{self._provider.who}").casefold()
+
+    def _search(self, words_: str, kind: str) -> list[Any]:
+        answer = self._get("/api/v2/search", {"q": words_, "type": kind, "resolve": "true", "limit": "5"})
+        found = told(answer).get(kind)
+        return found if isinstance(found, list) else []
+
+    def _get(self, path: str, params: dict[str, str], judge: Any = None) -> Answer:
+        url = f"{self._provider.base_url}{quote(path)}"
+        return self._provider.ask(Call(url, {"headers": self._headers(), "params": params}, "GET"), judge)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token.get_secret_value()}", "Accept": "application/json"}
+
+
+CHANNEL = MastodonChannel
+
+
+def _judge(answer: Answer) -> VigieError | None:
+    return gone(answer, "post")
