@@ -16,7 +16,6 @@ nothing is written to it any more.
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,48 +27,13 @@ from domain.case import CaseState
 from domain.claim import CODE_TEMPLATE
 from domain.customer import Interaction
 from domain.message import MESSAGE_STEPS, MessageState
+from routing import stop
 from storage import cases, messages
 from storage.customer_file import save_interactions
 from storage.tables import AuthorRow, CaseRow, CustomerRow, MessageRow, PostRow, ReceiptRow
 
 CHANNEL = "email"
 PROVIDER = "mailbox"
-STOP_WORDS = frozenset(
-    line.strip()
-    for line in """
-        stop
-        stop mail
-        stop mails
-        stop email
-        stop emails
-        arret
-        arreter
-        arretez
-        desabonner
-        desabonnement
-        desabonnez moi
-        me desabonner
-        se desabonner
-        desinscrire
-        desinscription
-        desinscrivez moi
-        me desinscrire
-        se desinscrire
-        ne m ecrivez plus
-        ne plus m ecrire
-        ne me contactez plus
-        ne plus me contacter
-        unsubscribe
-        unsubscribe me
-        remove me
-        opt out
-        optout
-        stop contacting me
-        stop writing to me
-        do not contact me
-        don t contact me
-    """.strip().splitlines()
-)
 # RFC 3463: the address is wrong or closed. A full mailbox, the text, a policy or the way there are another's fault.
 _BLAMES_ADDRESS = re.compile(r"5\.(?:[01]\.\d+|2\.[01])")
 _ID = re.compile(r"([A-Za-z0-9._-]{1,64})@\S+")
@@ -121,18 +85,12 @@ def join_reply(session: Session, post: PostRow, author: AuthorRow | None, messag
     cases.add_event(session, case, kind, now, **told)
     if by_recipient:
         _count_answer(session, case, post, message, now)
-    if is_stop(post.text or ""):
-        _stop(session, case, message, by_recipient, now)
+    stop.take_stop(
+        session, post.brand_id, CHANNEL, message.address or "", case.id, message, by_recipient,
+        max(now, post.created_at or now), post.text or "",
+    )  # fmt: skip
     _our_turn(session, case, now, "an answer by e-mail")
     return True
-
-
-def is_stop(text: str) -> bool:
-    """Whether the first line says nothing but that we should write no more."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    plain = unicodedata.normalize("NFKD", line[:200].casefold())
-    words = re.sub(r"[^a-z0-9]+", " ", "".join(sign for sign in plain if not unicodedata.combining(sign)))
-    return words.strip() in STOP_WORDS
 
 
 def _named(post: PostRow) -> Iterator[str]:
@@ -169,15 +127,6 @@ def _count_answer(session: Session, case: CaseRow, post: PostRow, message: Messa
         case=str(case.id),
     )
     save_interactions(session, case.brand_id, [contact])
-
-
-def _stop(session: Session, case: CaseRow, message: MessageRow, by_recipient: bool, now: datetime) -> None:
-    """His No holds for this address; anybody else's is shown to a person and changes nothing."""
-    if by_recipient and message.address:
-        messages.suppress(session, case.brand_id, CHANNEL, message.address, "stop", now)
-        cases.add_event(session, case, "stop_recorded", now, channel=CHANNEL, message=message.message_id)
-    else:
-        cases.add_event(session, case, "stop_to_check", now, channel=CHANNEL, message=message.message_id)
 
 
 def _our_turn(session: Session, case: CaseRow, now: datetime, why: str) -> None:

@@ -4,7 +4,7 @@ What is taken in stands in `storage/customer_file.py`, who is one with whom in `
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from domain.contact import Preference
 from storage.merges import kept_of, records_of
 from storage.tables import (
+    ConsentRow,
     ContactPointRow,
     CustomerKeyRow,
     CustomerRow,
     IdentityRow,
+    ObjectionRow,
     OrderRow,
     PreferenceRow,
 )
@@ -59,6 +61,33 @@ def preference(session: Session, customer_key: int) -> Preference | None:
         if source in rows:
             return Preference(rows[source].channel, source, rows[source].at)
     return None
+
+
+def say_consent(
+    session: Session, brand_id: str, customer_key: int, channel: str, purpose: str, status: str, now: datetime
+) -> bool:
+    """Keep a word of the customer on one channel; False where his last word said the same."""
+    query = select(ConsentRow).filter_by(customer_key=customer_key, channel=channel, purpose=purpose)
+    words = session.scalars(query).all()
+    last = max(words, key=lambda row: (row.at, row.status != "granted"), default=None)
+    if last is not None and last.status == status:
+        return False
+    # On the same instant a refusal is the stronger word: a permission after it is a moment later.
+    at = now if last is None or last.at < now else last.at + timedelta(microseconds=1)
+    row = ConsentRow(brand_id=brand_id, customer_key=customer_key, channel=channel, purpose=purpose, status=status)
+    row.at = at
+    session.add(row)
+    session.flush()
+    return True
+
+
+def object_to(session: Session, brand_id: str, customer_key: int, topic: str, now: datetime) -> bool:
+    """Keep a No of the customer; False where it was there."""
+    if session.scalar(select(ObjectionRow.id).filter_by(customer_key=customer_key, topic=topic)) is not None:
+        return False
+    session.add(ObjectionRow(brand_id=brand_id, customer_key=customer_key, topic=topic, at=now))
+    session.flush()
+    return True
 
 
 def customers_by_account(
