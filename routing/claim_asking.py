@@ -14,6 +14,7 @@ from domain.brand import Brand
 from domain.case import OPEN_STATES, CaseState
 from domain.claim import CODE_TEMPLATE, PLACE, REPLY_TEMPLATE, Delivery, NoClaim, is_open
 from domain.errors import Permanent
+from routing import in_place
 from routing.claim_rules import ClaimRules
 from routing.templates import render_claim
 from storage import audit, cases, claims_link, messages
@@ -144,7 +145,7 @@ def _author_bars(session: Session, case: CaseRow, author: AuthorRow, rules: Clai
         return NoClaim.NETWORK
     if claims_link.unlinkable(session, author) is not None:
         return NoClaim.UNLINKABLE
-    if by_mail and messages.suppression(session, case.brand_id, "email", author.native_id):
+    if messages.suppression(session, case.brand_id, "email" if by_mail else case.network, author.native_id):
         return NoClaim.SUPPRESSED
     return None
 
@@ -167,7 +168,7 @@ def _reply(
     """The neutral reply: where they posted; by mail to who wrote a mail."""
     post = claims_link.lead_post(session, case.id, author.id)
     by_mail = claim.delivery == Delivery.DIRECT
-    where = author.native_id if by_mail else (post.url if post is not None else None) or f"{case.network}:{case.thread}"
+    where, reply_to = (author.native_id, None) if by_mail or post is None else in_place.where(post, author)
     place = case.network if _CHANNEL.fullmatch(case.network) else "reply"
     subject = render_claim("reply_subject", case.language, brand.name or "", {}, brand.language) if by_mail else ""
     return messages.Reservation(
@@ -176,6 +177,7 @@ def _reply(
         customer_key=None,
         channel="email" if by_mail else place,
         address=where[:500],
+        reply_to=reply_to if place == case.network else None,
         template=REPLY_TEMPLATE,
         language=case.language,
         subject=subject,

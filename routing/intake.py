@@ -25,6 +25,7 @@ from routing.matching.matcher import Matcher, MatchRules
 from routing.matching.quoted import IDENTIFIER_KINDS
 from routing.matching.speaker import speaker_of
 from routing.priority import Deadlines, Signals, priority, severity_of
+from routing.public_answers import answered_in_public, bring_in, in_its_thread, take_public_answer
 from routing.replies import answered_messages, is_recipient, join_reply
 from storage import cases, matches
 from storage.brands import lock_brand
@@ -154,15 +155,22 @@ class _Intake:
         settle_about(self._session, self._brand.id, read, self._rules.about_brand, ours=page, spoken_to=bool(ours))
         others = [found for found in read if found[0].author_id not in ours]
         answers = answered_messages(self._session, self._brand.id, [post for post, _ in others]) if page else {}
+        public = answered_in_public(self._session, self._brand.id, network, [post for post, _ in others], authors)
         groups: dict[str, list[Read]] = {}
         done = Routed()
         for post, reading in others:
             if post.id in answers:
                 done += self._answer(post, authors[post.author_id], answers[post.id])
+            elif post.id in public and not in_its_thread(self._session, post, public[post.id]):
+                self._forget_match(post)
+                done += Routed(joined=int(bring_in(self._session, post, public[post.id], self._now)))
             else:
                 groups.setdefault(author_subject(post), []).append((post, reading))
         for group in groups.values():
             done += self._group(group, authors[group[0][0].author_id])
+        for post, _ in others:
+            if post.id in public:
+                take_public_answer(self._session, post, public[post.id], self._now)
         return done
 
     def _answer(self, post: PostRow, author: AuthorRow | None, message: MessageRow) -> Routed:

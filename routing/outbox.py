@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
 from domain.message import MessageState, OutgoingMessage
-from routing.channels.base import AddressRefused, Carriers, Channel, Handed, Staged, Unanswered, Unavailable
+from routing import in_place
+from routing.channels.base import AddressRefused, Carriers, Channel, Gone, Handed, Staged, Unanswered, Unavailable
 from routing.seal import unsealed
 from storage import messages
 from storage.database import Database
@@ -187,7 +188,8 @@ class _Outbox:
             refused = self._refused(session, message, self.lease_seconds)
             if refused is not None:
                 return refused
-            return unsealed(session, message, outgoing(message, session.get_one(BrandRow, message.brand_id).name or ""))
+            letter = outgoing(message, session.get_one(BrandRow, message.brand_id).name or "")
+            return in_place.placed(session, message, unsealed(session, message, letter))
 
     def _stage(
         self, message: MessageRow, carrier: Channel, letter: OutgoingMessage, engaged: ExitStack
@@ -236,6 +238,9 @@ class _Outbox:
                     return Delivered(unconfirmed=1) if done else Delivered(lost=1)
                 case Transient() if message.attempts + 1 < self.max_attempts:
                     return self._try_later(session, message, answer)
+                case Gone():
+                    done = messages.mark(session, message, MessageState.CANCELLED, self.now(), reason=str(answer))
+                    return Delivered(cancelled=1) if done else Delivered(lost=1)
                 case Unanswered():
                     done = self._mark(session, message, MessageState.UNCONFIRMED, str(answer))
                     return Delivered(unconfirmed=1) if done else Delivered(lost=1)
@@ -283,7 +288,8 @@ class _Outbox:
         if not messages.renew(session, message, at + timedelta(seconds=lease_seconds)):
             return Delivered(lost=1)
         erased = None if message.address and message.body else Cancel("its address or text was erased")
-        match erased or self.recheck(session, message):
+        gone = in_place.bars(session, message)
+        match erased or (Cancel(gone) if gone else None) or self.recheck(session, message):
             case Cancel(reason):
                 messages.mark(session, message, MessageState.CANCELLED, at, reason=reason)
                 return Delivered(cancelled=1)

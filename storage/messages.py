@@ -36,7 +36,8 @@ PENDING_STATES = (MessageState.RESERVED, MessageState.HANDING_OVER, MessageState
 class Reservation:
     """A message to be sent. `key` is case:purpose:step and names it for ever; `send_after` is aware.
 
-    `decision` keeps why this channel and this time; texts are plain.
+    `decision` keeps why this channel and this time; texts are plain. `reply_to` is the native id of the post that it
+    answers, `extra` what the channel needs beside the text: no personal data.
     """
 
     key: str
@@ -52,6 +53,8 @@ class Reservation:
     decision: dict[str, Any] = field(default_factory=dict)
     purpose: str = "service"
     proactive: bool = True
+    reply_to: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def message_name(brand_id: str, key: str) -> str:

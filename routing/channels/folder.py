@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,12 +119,19 @@ def _note(message: OutgoingMessage, sender_name: str) -> str:
         "Channel": message.channel,
         "From": sender_name or message.sender_name,
         "To": message.address,
+        "Reply-To-Post": _post(message),
         "Language": message.language,
         "Date": dict(message.headers).get("Date", ""),
         "Subject": message.subject,
     }
     head = "".join(f"{name}: {one_line(value)}\n" for name, value in told.items() if value)
     return f"{head}\n{plain_text(message.body).rstrip()}\n"
+
+
+def _post(message: OutgoingMessage) -> str:
+    """Where the post is that a public reply answers: a person may post it there by hand."""
+    post = message.extra.get("post")
+    return str(post.get("url") or message.reply_to or "") if isinstance(post, Mapping) else ""
 
 
 def _write(target: Path, content: bytes) -> Path:

@@ -98,7 +98,8 @@ class MastodonChannel(Channel):
         return self._status(message, text_at(parent, "account", "acct"), seen)
 
     def _direct(self, message: OutgoingMessage) -> dict[str, Any]:
-        return self._status(message, self._account(message.address.strip()), {"visibility": "direct"})
+        known_as = str(message.extra.get("handle") or "")
+        return self._status(message, self._account(message.address.strip(), known_as), {"visibility": "direct"})
 
     def _status(self, message: OutgoingMessage, acct: str, seen: dict[str, Any]) -> dict[str, Any]:
         if _HANDLE.fullmatch(acct) is None:
@@ -120,18 +121,21 @@ class MastodonChannel(Channel):
             raise Permanent("our server does not find the post")
         return known[0]
 
-    def _account(self, address: str) -> str:
-        """`name@host` of an account, which is named by that or by its address."""
-        handle = _HANDLE.fullmatch(address)
-        if handle is None and _ACCOUNT.fullmatch(address) is None:
+    def _account(self, address: str, known_as: str) -> str:
+        """`name@host` of an account, which is named by that or by its address.
+
+        A handle that is known beside the address helps to find the account; the address decides.
+        """
+        by_handle = _HANDLE.fullmatch(address) is not None
+        if not by_handle and _ACCOUNT.fullmatch(address) is None:
             raise AddressRefused("the address is no account of Mastodon's")
-        asked = address if handle is None else "@" + address.removeprefix("@")
-        for account in self._search(asked, "accounts"):
-            acct = text_at(account, "acct")
-            if handle is None and address in (text_at(account, "uri"), text_at(account, "url")):
-                return acct
-            if handle is not None and self._full(acct) == self._full(address.removeprefix("@")):
-                return acct
+        for asked in [address] if by_handle or not _HANDLE.fullmatch(known_as) else [address, known_as]:
+            for account in self._search(f"@{asked.removeprefix('@')}" if _HANDLE.fullmatch(asked) else asked, "accounts"):
+                acct = text_at(account, "acct")
+                if address in (text_at(account, "uri"), text_at(account, "url")):
+                    return acct
+                if by_handle and self._full(acct) == self._full(address.removeprefix("@")):
+                    return acct
         raise Permanent("our server does not find the account")
 
     def _full(self, acct: str) -> str:
