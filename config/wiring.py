@@ -28,7 +28,8 @@ from models.hub.reader import compose
 from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
-from routing.channels.base import SHADOW, Carriers, Surroundings, carriers_of
+from routing import public_reply
+from routing.channels.base import SHADOW, Carriers, Surroundings, carriers_of, find_channels
 from routing.channels.email import EmailChannel, EmailSettings
 from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
 from routing.claim_asking import recheck_claim
@@ -41,6 +42,7 @@ from routing.matching.matcher import MatchRules
 from routing.outbox import Cancel, Hold
 from routing.preview import MatchContext
 from routing.priority import Deadlines
+from routing.public_reply import ReplyRules
 from routing.rekey import renew_keys
 from storage.brands import ensure_brands
 from storage.claims import release_dead
@@ -244,6 +246,16 @@ class App:
             ask_again=timedelta(days=claims.ask_again_days),
         )
 
+    def reply_rules(self) -> ReplyRules:
+        """Where a person may reply in public."""
+        return ReplyRules(network_policy, self.settings.contact.enabled)
+
+    def is_switched_on(self, channel: str) -> bool:
+        """Whether messages of this channel go out, rather than into the folder."""
+        kinds = find_channels()
+        tables = self.settings.channels.tables()
+        return any(kinds[name].channel == channel and getattr(table, "on", False) for name, table in tables.items())
+
     def carriers(self) -> Carriers:
         """The channels that are switched on, and the folder for all others (shadow mode)."""
         around = Surroundings(self.now, self.settings.path)
@@ -259,6 +271,9 @@ class App:
         """The last gate of a message: the decision as it would be made now."""
         if message.template in CLAIM_TEMPLATES:
             refused = recheck_claim(session, message, self.now())
+            return Cancel(refused) if refused else None
+        if message.template == public_reply.TEMPLATE:
+            refused = public_reply.recheck_reply(session, message, self.reply_rules())
             return Cancel(refused) if refused else None
         brand = self.brand(message.brand_id)
         decision = recheck(session, brand, message, self.contact_rules(brand), self.now())

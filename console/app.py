@@ -22,6 +22,7 @@ from console import (
     hooks,
     listening,
     messages,
+    public_reply,
     quality,
     queue,
     reviews,
@@ -38,7 +39,7 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, reviews, doubts, messages, trends, listening, quality, ask, claims)
+PAGES = (signin, queue, case, public_reply, reviews, doubts, messages, trends, listening, quality, ask, claims)
 
 
 class HashedFiles(StaticFiles):

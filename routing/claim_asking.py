@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from domain.brand import Brand
 from domain.case import OPEN_STATES, CaseState
-from domain.claim import CODE_TEMPLATE, PLACE, REPLY_TEMPLATE, Delivery, NoClaim, is_open
+from domain.claim import CODE_TEMPLATE, PLACE, REPLY_TEMPLATE, TOKEN_LENGTH, Delivery, NoClaim, is_open
 from domain.errors import Permanent
 from routing import in_place
 from routing.claim_rules import ClaimRules
@@ -94,7 +94,8 @@ def reply_text(session: Session, brand: Brand, claim: ClaimRow, rules: ClaimRule
     """The neutral reply with its link, for the person who posts it."""
     case = session.get_one(CaseRow, claim.case_id)
     token = claims_link.token_of_claim(session, claim)
-    return _reply_words(brand, case, rules, rules.address(token or ""))
+    handle = session.get_one(AuthorRow, claim.author_id).handle
+    return _reply_words(brand, case, rules, rules.address(token or ""), handle)
 
 
 def lift(session: Session, case: CaseRow, actor: str, now: datetime) -> bool:
@@ -181,12 +182,18 @@ def _reply(
         template=REPLY_TEMPLATE,
         language=case.language,
         subject=subject,
-        body=_reply_words(brand, case, rules, rules.address(PLACE)),
+        body=_reply_words(brand, case, rules, rules.address(PLACE), author.handle),
         send_after=now,
         proactive=False,
     )
 
 
-def _reply_words(brand: Brand, case: CaseRow, rules: ClaimRules, link: str) -> str:
-    hours = f"{rules.lifetime.total_seconds() / 3600:.0f}"
-    return render_claim("reply", case.language, brand.name or "", {"link": link, "hours": hours}, brand.language)
+def _reply_words(brand: Brand, case: CaseRow, rules: ClaimRules, link: str, handle: str | None) -> str:
+    """The long form, or the short one where the network has too little room for it."""
+    values = {"link": link, "hours": f"{rules.lifetime.total_seconds() / 3600:.0f}"}
+
+    def words(part: str) -> str:
+        return render_claim(part, case.language, brand.name or "", values, brand.language)
+
+    whole = words("reply").replace(PLACE, "x" * TOKEN_LENGTH)
+    return words("reply" if in_place.fits(case.network, whole, handle or "") else "reply_short")

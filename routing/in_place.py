@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from domain.contact import CHANNELS
 from domain.message import OutgoingMessage
+from routing.channels.base import find_channels
 from storage.tables import AuthorRow, IdentityRow, MessageRow, PostRow
 
 GONE = "the post that it answers was deleted"
@@ -20,6 +21,12 @@ GONE = "the post that it answers was deleted"
 def where(post: PostRow, author: AuthorRow | None) -> tuple[str, str]:
     """`address` and `reply_to` of a public reply to a post."""
     return (post.native_id if author is None else author.native_id)[:500], post.native_id
+
+
+def fits(network: str, text: str, handle: str = "") -> bool:
+    """Whether a public reply is short enough for its network, as that one counts."""
+    kind = find_channels().get(network)
+    return kind is None or kind.max_length is None or kind.length(kind.reply(text, handle)) <= kind.max_length
 
 
 def is_public(message: MessageRow) -> bool:

@@ -120,6 +120,11 @@ class Channel(Protocol):
         """How long a text is as this channel counts, to be held against `max_length`."""
         return len(text)
 
+    @classmethod
+    def reply(cls, text: str, handle: str) -> str:
+        """A public reply as it will stand under the post of an account of that name."""
+        return text
+
     @property
     def hand_over_seconds(self) -> float:
         """The longest that `hand_over` may take."""

@@ -75,6 +75,10 @@ class MastodonChannel(Channel):
     def length(cls, text: str) -> int:
         return mastodon_length(text)
 
+    @classmethod
+    def reply(cls, text: str, handle: str) -> str:
+        return f"@{handle.removeprefix('@')} {text}" if handle else text
+
     @property
     def hand_over_seconds(self) -> float:
         return self._settings.timeout_seconds
