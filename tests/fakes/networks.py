@@ -90,7 +90,10 @@ def mastodon(tmp_path: Path, secret: str) -> Iterator[Bench]:
         post = server.post("1", "<p>Mon #colis ?</p>")
         yield Bench(
             made(server), made(broken), server,
-            reply("mastodon", post["uri"], post["account"]["uri"], "alice@home.example"),
+            reply(
+                "mastodon", post["uri"], post["account"]["uri"], "alice@home.example",
+                instance=server.host, instance_id="1",
+            ),
             message("mastodon", "alice@home.example"),
             ("/api/v1/statuses",),
         )  # fmt: skip
