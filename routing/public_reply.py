@@ -39,6 +39,7 @@ from storage.tables import (
 TEMPLATE = "public_reply"
 LONGEST = 5000
 _DIGITS = re.compile(r"\d")
+_WORD = re.compile(r"[^\W_]+")
 _LEAST_DIGITS = 8
 
 
@@ -214,7 +215,8 @@ def _stands_in(kind: str, value: str, told: str, digits: str, shown: str) -> boo
 def _words(text: str) -> str:
     """Small letters and digits without accents, words apart by one space, and one at each end."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return f" {' '.join(re.findall(r'[^\W_]+', ''.join(s for s in plain if not unicodedata.combining(s))))} "
+    signs = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    return f" {' '.join(_WORD.findall(signs))} "
 
 
 def _quoted(session: Session, case: CaseRow) -> Sequence[str]:

@@ -27,6 +27,7 @@ from routing.channels.base import (
     Channel,
     ChannelSettings,
     ChannelTable,
+    Gone,
     Staged,
     Surroundings,
 )
@@ -94,7 +95,9 @@ class MastodonChannel(Channel):
 
     def check(self) -> None:
         """Whether the token is an account's."""
-        self._get("/api/v1/accounts/verify_credentials", {})
+        account = told(self._get("/api/v1/accounts/verify_credentials", {}))
+        if not text_at(account, "id"):
+            raise Misconfigured(f"{self._provider.who} is no server of the Mastodon kind: see {SECTION}.base_url")
 
     def _reply(self, message: OutgoingMessage, post: Target) -> dict[str, Any]:
         parent = self._post(post)
@@ -108,7 +111,7 @@ class MastodonChannel(Channel):
     def _status(self, message: OutgoingMessage, acct: str, seen: dict[str, Any]) -> dict[str, Any]:
         if _HANDLE.fullmatch(acct) is None:
             raise Permanent("the server does not say whose account this is")
-        called = f"@{acct} "
+        called = f"@{self._short(acct)} "
         room = self._settings.max_characters - mastodon_length(called)
         status = {"status": called + words(message, room, mastodon_length), **seen}
         spoken = language(message)
@@ -118,7 +121,7 @@ class MastodonChannel(Channel):
         """The post as our server knows it: by its own id where it was heard there, otherwise by its address."""
         own, here = str(post.attributes.get("instance_id") or ""), post.attributes.get("instance")
         if here == self._provider.who and _ID.fullmatch(own):
-            return told(self._get(f"/api/v1/statuses/{own}", {}, _judge))
+            return told(self._get(f"/api/v1/statuses/{own}", {}, self._is_gone))
         found = self._search(post.id, "statuses")
         known = [status for status in found if text_at(status, "uri") == post.id]
         if not known:
@@ -134,13 +137,26 @@ class MastodonChannel(Channel):
         if not by_handle and _ACCOUNT.fullmatch(address) is None:
             raise AddressRefused("the address is no account of Mastodon's")
         for asked in [address] if by_handle or not _HANDLE.fullmatch(known_as) else [address, known_as]:
-            for account in self._search(f"@{asked.removeprefix('@')}" if _HANDLE.fullmatch(asked) else asked, "accounts"):
+            known = f"@{self._full(asked.removeprefix('@'))}" if _HANDLE.fullmatch(asked) else asked
+            for account in self._search(known, "accounts"):
                 acct = text_at(account, "acct")
                 if address in (text_at(account, "uri"), text_at(account, "url")):
                     return acct
                 if by_handle and self._full(acct) == self._full(address.removeprefix("@")):
                     return acct
         raise Permanent("our server does not find the account")
+
+    def _is_gone(self, answer: Answer) -> VigieError | None:
+        """A 404 of a server that knows our account is a deleted post; some say so without a word of JSON."""
+        if answer.status_code in (404, 410) and not told(answer):
+            self.check()
+            return Gone("the post was deleted, or is not shown to us")
+        return gone(answer, "post")
+
+    def _short(self, acct: str) -> str:
+        """An account of our own server is named without it: with a port in it some servers find nobody."""
+        name, _, host = acct.partition("@")
+        return name if host.casefold() == self._provider.who else acct
 
     def _full(self, acct: str) -> str:
         return (acct if "@" in acct else f"{acct}@{self._provider.who}").casefold()
