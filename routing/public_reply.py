@@ -193,7 +193,7 @@ def recheck_reply(session: Session, message: MessageRow, rules: ReplyRules) -> s
 def betrays(session: Session, case: CaseRow, author: AuthorRow | None, text: str) -> tuple[str, ...]:
     """Which kinds of things a text gives away: what identifies somebody, or what only the customer file knows."""
     told, digits = _words(text), "".join(_DIGITS.findall(text))
-    shown = _words(" ".join(filter(None, (author and author.name, author and author.handle))))
+    shown = "" if author is None else _words(f"{author.name or ''} {author.handle or ''}")
     secrets = [("identifier", value) for value in _quoted(session, case)]
     if case.customer_key is not None:
         for key in records_of(session, case.brand_id, case.customer_key):

@@ -44,12 +44,16 @@ COLLECTION = "app.bsky.feed.post"
 CHAT = "did:web:api.bsky.chat#bsky_chat"
 LONGEST_REPLY, LONGEST_REPLY_BYTES = 300, 3000
 LONGEST_CHAT = 1000
-_URI = re.compile(r"at://did:[a-z]+:[\w.:%-]{1,200}/app\.bsky\.feed\.post/[\w.~:-]{1,512}", re.A)
-_DID = re.compile(r"did:[a-z]+:[\w.:%-]{1,200}", re.A)
-_HANDLE = re.compile(r"@?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,20}[a-z][a-z0-9-]{0,62})", re.A | re.I)
+_URI = re.compile(r"at://did:[a-z]+:[\w.:%-]{1,200}/app\.bsky\.feed\.post/[\w.~:-]{1,512}", re.ASCII)
+_DID = re.compile(r"did:[a-z]+:[\w.:%-]{1,200}", re.ASCII)
+_HANDLE = re.compile(
+    r"@?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,20}[a-z][a-z0-9-]{0,62})", re.ASCII | re.IGNORECASE
+)
 _SIGNS = "234567abcdefghijklmnopqrstuvwxyz"  # base32-sortable (atproto.com/specs/tid)
 _YEAR_2024, _TWO_YEARS = 1_704_067_200_000_000, 2 * 365 * 86_400_000_000  # microseconds
-_TAKES_NONE = frozenset({"MessagesDisabled", "NotFollowedBySender", "BlockedActor", "BlockedSubject", "AccountSuspended"})
+_TAKES_NONE = frozenset(
+    {"MessagesDisabled", "NotFollowedBySender", "BlockedActor", "BlockedSubject", "AccountSuspended"}
+)
 _STALE = frozenset({"ExpiredToken", "InvalidToken"})
 
 
@@ -85,7 +89,11 @@ class BlueskyChannel(Channel):
         if not settings.handle:
             raise Misconfigured(f"{SECTION} is on but has no handle: the name of the brand's account")
         password = secret(around, SECTION, "password_env", settings.password_env).get_secret_value()
-        return cls(settings, Account.of(settings.handle.removeprefix("@"), password, settings.base_url, around.path(".vigie")), around)
+        return cls(
+            settings,
+            Account.of(settings.handle.removeprefix("@"), password, settings.base_url, around.path(".vigie")),
+            around,
+        )
 
     @classmethod
     def length(cls, text: str) -> int:
@@ -125,7 +133,12 @@ class BlueskyChannel(Channel):
             raise Permanent(f"the text has more than {LONGEST_REPLY_BYTES} bytes")
         key = record_key(message.id)
         did = self._did()
-        record = {"$type": COLLECTION, **_rich(text), "createdAt": _written(message, self._now), "reply": self._thread(post)}
+        record = {
+            "$type": COLLECTION,
+            **_rich(text),
+            "createdAt": _written(message, self._now),
+            "reply": self._thread(post),
+        }
         spoken = language(message)
         record |= {"langs": [spoken]} if spoken else {}
         body = {"repo": did, "collection": COLLECTION, "rkey": key, "record": record}

@@ -1,4 +1,4 @@
-"""Google Play: the developer's answer to a review of an own app (developers.google.com/android-publisher, read 2026-11-22).
+"""Google Play: the developer's answer to a review of an own app (developers.google.com/android-publisher, 2026-11-22).
 
 One answer a review, seen by everybody; a second one takes its place, so that the same one twice is one. What a person
 has answered stays: an answer goes out where there is none, or where a person of ours says that it replaces what stands.
@@ -29,7 +29,7 @@ from routing.channels.base import Channel, ChannelSettings, ChannelTable, Gone, 
 NETWORK = "googleplay"
 SECTION = f"channels.{NETWORK}"
 LONGEST = 350
-_PACKAGE = re.compile(r"[A-Za-z]\w*(\.\w+)+", re.A)
+_PACKAGE = re.compile(r"[A-Za-z]\w*(\.\w+)+", re.ASCII)
 _MARGIN = timedelta(hours=1)
 
 

@@ -35,7 +35,10 @@ from routing.channels.base import (
 NETWORK = "mastodon"
 SECTION = f"channels.{NETWORK}"
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_HANDLE = re.compile(r"@?(?P<name>\w[\w.-]{0,99})(?:@(?P<host>[a-z0-9](?:[a-z0-9.-]{0,200}[a-z0-9])?(?::\d{1,5})?))?", re.A | re.I)
+_HANDLE = re.compile(
+    r"@?(?P<name>\w[\w.-]{0,99})(?:@(?P<host>[a-z0-9](?:[a-z0-9.-]{0,200}[a-z0-9])?(?::\d{1,5})?))?",
+    re.ASCII | re.IGNORECASE,
+)
 _ACCOUNT = re.compile(r"https?://[^\s\"<>\x00-\x20]{3,490}")
 
 
@@ -123,10 +126,10 @@ class MastodonChannel(Channel):
         if here == self._provider.who and _ID.fullmatch(own):
             return told(self._get(f"/api/v1/statuses/{own}", {}, self._is_gone))
         found = self._search(post.id, "statuses")
-        known = [status for status in found if text_at(status, "uri") == post.id]
-        if not known:
+        known: Mapping[str, Any] | None = next((one for one in found if text_at(one, "uri") == post.id), None)
+        if known is None:
             raise Permanent("our server does not find the post")
-        return known[0]
+        return known
 
     def _account(self, address: str, known_as: str) -> str:
         """`name@host` of an account, which is named by that or by its address.

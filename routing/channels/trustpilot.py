@@ -43,7 +43,9 @@ class TrustpilotChannel(Channel):
     may_write_first: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
 
-    def __init__(self, settings: TrustpilotSettings, key: SecretStr, key_secret: SecretStr, around: Surroundings) -> None:
+    def __init__(
+        self, settings: TrustpilotSettings, key: SecretStr, key_secret: SecretStr, around: Surroundings
+    ) -> None:
         self._settings, self._key, self._secret = settings, key, key_secret
         self._provider = Provider.at(SECTION, settings.base_url, settings.timeout_seconds, around.now, idempotent=True)
 
@@ -68,7 +70,9 @@ class TrustpilotChannel(Channel):
         text = words(message, None, self.length)
         number = quote(post.id, safe="")
         url = f"{self._provider.base_url}/v1/reviews/{number}"
-        review = told(self._provider.ask(Call(url, {"headers": {"apikey": self._key.get_secret_value()}}, "GET"), _judge))
+        review = told(
+            self._provider.ask(Call(url, {"headers": {"apikey": self._key.get_secret_value()}}, "GET"), _judge)
+        )
         standing = text_at(review, "companyReply", "text").strip()
         if standing == text:
             yield Already("")

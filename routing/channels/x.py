@@ -1,4 +1,4 @@
-"""X: a reply where its author called the brand, or a message to an account that takes messages (docs.x.com, read 2026-11-22).
+"""X: a reply where its author called the brand, or a message to an account that takes them (docs.x.com, 2026-11-22).
 
 Since 2026-02-24 X lets programs reply only to who named or quoted the account that replies; a message reaches only
 accounts that take messages from it. X has no idempotency key. Reading a post costs money, so that nothing is asked
@@ -34,7 +34,7 @@ from routing.channels.base import (
 NETWORK = "x"
 SECTION = f"channels.{NETWORK}"
 LONGEST_MESSAGE = 10_000
-_ID = re.compile(r"[0-9]{1,19}", re.A)
+_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 _OUR_FAULT = ("oauth1-permissions", "client-forbidden", "client-not-enrolled", "unsupported-authentication")
 _NO_CREDITS = ("CreditsDepleted", "UsageCapExceeded")
 

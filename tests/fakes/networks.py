@@ -170,12 +170,16 @@ def trustpilot(tmp_path: Path, secret: str) -> Iterator[Bench]:
     def made(server: TrustpilotServer) -> Channel:
         server.api_secret = secret
         names = {"api_key_env": "KEY", "api_secret_env": "SECRET", "business_user_id": "u1"}
-        return channel("trustpilot", tmp_path, {"KEY": server.api_key, "SECRET": secret}, base_url=server.base_url, **names)
+        return channel(
+            "trustpilot", tmp_path, {"KEY": server.api_key, "SECRET": secret}, base_url=server.base_url, **names
+        )
 
     with TrustpilotServer() as server, TrustpilotServer() as broken:
         broken.every = Fault(status=503)
         server.review("53bffd36")
-        yield Bench(made(server), made(broken), server, reply("trustpilot", "53bffd36", "c53bffd36"), None, ("/v1/private/",))
+        yield Bench(
+            made(server), made(broken), server, reply("trustpilot", "53bffd36", "c53bffd36"), None, ("/v1/private/",)
+        )
 
 
 NETWORKS: dict[str, Callable[[Path, str], AbstractContextManager[Bench]]] = {

@@ -13,7 +13,7 @@ from typing import Any
 from tests.fakes.server import FakeServer, Reply, Request
 
 START = datetime(2026, 11, 2, 10, tzinfo=UTC)
-TOKEN_PATH = "/v1/oauth/oauth-business-users-for-applications/accesstoken"  # noqa: S105  a path
+TOKEN_PATH = "/v1/oauth/oauth-business-users-for-applications/accesstoken"
 UNIT = "46a1b2c3"
 
 

@@ -151,7 +151,10 @@ def test_who_said_stop_gets_no_reply_and_is_not_asked_again(database: Database, 
 
 
 def test_the_neutral_reply_is_short_where_the_network_has_no_room_for_more(database: Database) -> None:
-    rules = replace(RULES, base_url="https://care.example.org/a-long-way-down-to-the-page-of-customer-care-of-the-whole-company-and-more")
+    rules = replace(
+        RULES,
+        base_url="https://care.example.org/a-long-way-down-to-the-page-of-customer-care-of-the-whole-company-and-more",
+    )
     found = {}
     for network in ("mastodon", "bluesky", "x", "trustpilot"):
         with database.begin() as session:

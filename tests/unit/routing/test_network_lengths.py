@@ -38,7 +38,13 @@ def test_bluesky_counts_what_a_reader_sees(text: str, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("@ana@home.example bonjour", 12), (f"voir {LINK} !", 30), ("@ana bonjour", 12), ("👨‍👩‍👧‍👦", 1), ("ana@home.example", 16)],
+    [
+        ("@ana@home.example bonjour", 12),
+        (f"voir {LINK} !", 30),
+        ("@ana bonjour", 12),
+        ("👨‍👩‍👧‍👦", 1),
+        ("ana@home.example", 16),
+    ],
 )
 def test_mastodon_counts_a_link_as_23_and_a_mention_without_its_server(text: str, expected: int) -> None:
     assert length.mastodon(text) == expected
