@@ -123,7 +123,7 @@ def join_reply(session: Session, post: PostRow, author: AuthorRow | None, messag
         _count_answer(session, case, post, message, now)
     if is_stop(post.text or ""):
         _stop(session, case, message, by_recipient, now)
-    _our_turn(session, case, now, "an answer by e-mail")
+    our_turn(session, case, now, "an answer by e-mail")
     return True
 
 
@@ -180,8 +180,8 @@ def _stop(session: Session, case: CaseRow, message: MessageRow, by_recipient: bo
         cases.add_event(session, case, "stop_to_check", now, channel=CHANNEL, message=message.message_id)
 
 
-def _our_turn(session: Session, case: CaseRow, now: datetime, why: str) -> None:
-    """What was settled is open again, what waited or slept is ours."""
+def our_turn(session: Session, case: CaseRow, now: datetime, why: str) -> None:
+    """A customer wrote: what was settled is open again, what waited or slept is ours."""
     if case.state in (CaseState.RESOLVED, CaseState.CLOSED):
         cases.step(session, case, CaseState.REOPENED, now, why=why)
     elif case.state in (CaseState.WAITING_CUSTOMER, CaseState.SNOOZED):
@@ -215,7 +215,7 @@ def _take_bounce(session: Session, post: PostRow, message: MessageRow, now: date
         messages.suppress(session, post.brand_id, CHANNEL, row.address, "hard_bounce", now)
     if MessageState.FAILED in MESSAGE_STEPS[MessageState(row.state)]:
         messages.mark(session, row, MessageState.FAILED, now, reason=f"came back: {status}")
-        _our_turn(session, _case_of(session, row), now, "the message came back")
+        our_turn(session, _case_of(session, row), now, "the message came back")
 
 
 def _is_same(one: str, other: str | None) -> bool:

@@ -9,7 +9,7 @@ What may go wrong, as types:
     ├── Unavailable     the provider as a whole does not answer: no fault of this message
     └── Unanswered      nobody knows, but asking again does no harm: the provider knows our id (`idempotent`)
     Permanent           surely not handed over, and never will be
-    └── AddressRefused  because of the address: write to it no more
+    └── AddressRefused  because of the address: write to it no more (OptedOut: because its holder said so)
     Uncertain           nobody knows: only `hand_over` may say so
     Misconfigured       the channel cannot work as it is set up; its messages wait
 No error text holds an address, a credential or a word of the message.
@@ -27,8 +27,10 @@ from typing import Any, ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict
 
 import routing.channels
-from domain.errors import Misconfigured, Permanent, Transient
-from domain.message import OutgoingMessage
+from domain.contact import ContactPolicy
+from domain.errors import BadInput, Misconfigured, Permanent, Transient
+from domain.message import MessageState, OutgoingMessage
+from storage.database import Database
 
 SHADOW = "folder"
 
@@ -45,6 +47,14 @@ class AddressRefused(Permanent):
     """The address does not exist or takes no messages: a hard bounce."""
 
 
+class OptedOut(AddressRefused):
+    """Whoever holds the address told the provider that he wants no more messages: the same as STOP."""
+
+
+class Forged(BadInput):
+    """A delivery at a door of ours that the provider did not sign."""
+
+
 class ChannelTable(BaseModel):
     """A carrier's table `[channels.NAME]`: no unknown keys, no change after loading."""
 
@@ -59,10 +69,17 @@ class ChannelSettings(ChannelTable):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What carriers are made with, beside their settings: the clock (UTC), and paths of the settings."""
+    """What carriers are made with, beside their settings: the clock (UTC), and paths of the settings.
+
+    `public_url` is where the outside finds the console, "" if nowhere; without it nobody can send us receipts.
+    `database` and `policy` (a brand's rules of contact) are for carriers that hand over inside the house.
+    """
 
     now: Callable[[], datetime]
     path: Callable[[str], Path]
+    public_url: str = ""
+    database: Callable[[], Database] | None = None
+    policy: Callable[[str], ContactPolicy] = lambda _brand_id: ContactPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,56 @@ class Handed:
     """The provider took the message; `provider_id` is its name for it, "" if it gave none."""
 
     provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came to a door: header names in lower case, `url` as the sender called it, `body` as it was signed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of a message. `event_id` is the same however often it says so.
+
+    The message is known by our id, or by the provider's name for it. `suppress` says why the address must not be
+    written to again, "" where it may; `code` is the provider's own word. `at` is aware.
+    """
+
+    event_id: str
+    state: MessageState
+    at: datetime
+    provider_id: str = ""
+    message_id: str = ""
+    code: str = ""
+    suppress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a customer wrote back. `address` is his, as messages have it; `answers` names the message, if anything."""
+
+    event_id: str
+    address: str
+    text: str
+    at: datetime
+    answers: str = ""
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a delivery told, and what its sender wants to be answered."""
+
+    receipts: tuple[Receipt, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    answer: str = ""
+    media_type: str = "text/plain"
 
 
 class Staged(Protocol):
@@ -118,6 +185,10 @@ class Channel(Protocol):
     def lookup(self, message_id: str) -> bool | None:
         """Whether the provider has this message; None where it cannot prove either."""
         return None
+
+    def hear(self, delivery: Delivery) -> Heard:
+        """What a delivery at `/receipts/NAME` tells. Raises Forged, and BadInput for what cannot be read."""
+        raise Forged("this channel has no door")
 
     def check(self) -> None:
         """Connect, log in, let go. Raises what stands in the way; sends nothing."""
