@@ -178,6 +178,18 @@ def came_through(session: Session, message_key: int, at: datetime, provider_id: 
         mark(session, row, MessageState.CANCELLED, at, changes, reason="was handed over after all")
 
 
+def failed_before(session: Session, message: MessageRow) -> list[str]:
+    """The channels that were tried before this message, which is the last of a chain of fallbacks."""
+    channels, earlier = [], message.fallback_of
+    while earlier is not None:
+        row = session.scalars(select(MessageRow).filter_by(message_id=earlier)).one_or_none()
+        if row is None or row.channel in channels:
+            break
+        channels.append(row.channel)
+        earlier = row.fallback_of
+    return channels
+
+
 def last_heard(session: Session, brand_id: str, customer_key: int, channel: str) -> datetime | None:
     """When the customer last wrote on this channel himself; providers' windows are counted from there."""
     query = (

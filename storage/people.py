@@ -234,7 +234,14 @@ def _empty_messages(session: Session, customer: CustomerRow) -> int:
     told = ReceiptRow.message_key.in_(select(MessageRow.id).where(mine))
     session.execute(update(ReceiptRow).where(told).values(raw={}))
     session.execute(update(MessageRow).where(mine, MessageRow.state == "reserved").values(state="cancelled"))
-    nobody = {"customer_key": None, "address": None, "subject": None, "body": None, "reason": None, "extra": {}}
+    nobody: dict[str, Any] = {
+        "customer_key": None,
+        "address": None,
+        "subject": None,
+        "body": None,
+        "reason": None,
+        "extra": {},
+    }
     emptied = update(MessageRow).where(mine).values(**nobody)
     return int(session.execute(emptied).rowcount)  # type: ignore[attr-defined]
 

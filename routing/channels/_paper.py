@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from importlib import resources
 
-from fontTools.ttLib import TTFont
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 

@@ -232,6 +232,14 @@ def carriers_of(tables: Mapping[str, ChannelTable], around: Surroundings) -> dic
     return found
 
 
+def carrier_named(tables: Mapping[str, ChannelTable], name: str, around: Surroundings) -> Channel | None:
+    """The carrier of this name, None where there is none or it is off. Raises Misconfigured."""
+    kind, table = find_channels().get(name), tables.get(name)
+    if kind is None or not (isinstance(table, ChannelSettings) and table.on):
+        return None
+    return kind.make(table, around)
+
+
 def find_channels() -> dict[str, type[Channel]]:
     """Every channel class by its name: `CHANNEL` in each file of this package, in the order of the files.
 
