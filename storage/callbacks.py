@@ -94,6 +94,8 @@ def reached(session: Session, row: CallbackRow, outcome: str, after: CaseState, 
     if case.first_answer_at is None:
         case.first_answer_at = now
         case.revision += 1
+    if case.state == CaseState.NEW:
+        cases.step(session, case, CaseState.OPEN, now, actor, "called back")
     if may_step(CaseState(case.state), after):
         cases.step(session, case, after, now, actor, "called back")
     return True

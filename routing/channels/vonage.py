@@ -49,6 +49,7 @@ STATES = {
 NO_SUCH_NUMBER = frozenset({"1050"})
 THROTTLED = "1000"
 OUR_FAULT = frozenset({"1060", "1070", "1080", "1120", "1140"})
+SHORTEST_SECRET = 32  # RFC 7518, 3.2
 TOKEN_LASTS = timedelta(minutes=5)
 
 
@@ -91,6 +92,8 @@ class VonageChannel(Channel):
             raise Misconfigured(
                 "channels.vonage needs a sender, and application_id with private_key or api_key with api_secret"
             )
+        if 0 < len(settings.signature_secret.get_secret_value()) < SHORTEST_SECRET:
+            raise Misconfigured(f"channels.vonage.signature_secret needs {SHORTEST_SECRET} characters or more")
         return cls(settings, around)
 
     @property

@@ -17,6 +17,7 @@ from tests.fakes.server import FakeServer, Reply, Request
 from tests.openapi import problems
 
 ACCOUNT, TOKEN = "AC0123456789abcdef0123456789abcdef", "hunter2-secret"
+SIGNING = TOKEN + "-of-32-signs-and-more"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"hunter2-secret-hunter2-secret-32").decode()
 PHONE_ID = "106540352242922"
 
@@ -133,7 +134,7 @@ def twilio_signature(url: str, form: dict[str, str], token: str = TOKEN) -> str:
     return base64.b64encode(hmac.new(token.encode(), said.encode(), hashlib.sha1).digest()).decode()
 
 
-def vonage_token(body: bytes, secret: str = TOKEN) -> str:
+def vonage_token(body: bytes, secret: str = SIGNING) -> str:
     """What Vonage puts into `Authorization`."""
     claims = {"iss": "Vonage", "iat": 1794821400, "jti": "j1", "payload_hash": hashlib.sha256(body).hexdigest()}
     return f"Bearer {jwt.encode(claims, secret, 'HS256')}"
