@@ -24,6 +24,8 @@ from routing.channels.base import ChannelTable, find_channels
 from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
+# How long a message may wait until it makes no sense any more, by channel; a template's own figure goes before.
+EXPIRES_HOURS = {"sms": 24.0, "whatsapp": 24.0, "push": 24.0, "any": 72.0, "letter": 240.0}
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -336,6 +338,9 @@ class ContactSettings(Section):
     quiet_weekdays: tuple[int, ...] = (6,)
     quiet_on_holidays: bool = True
     max_attempts: int = Field(8, ge=1)
+    fallback: bool = False
+    fallback_hours: Hours = 48
+    expires_hours: dict[str, Hours] = Field(default_factory=lambda: dict(EXPIRES_HOURS))
 
     @field_validator("quiet_weekdays")
     @classmethod
@@ -346,7 +351,8 @@ class ContactSettings(Section):
 
     def policy(self, brand: Brand) -> ContactPolicy:
         """The same as the domain's noun, for one brand."""
-        shared = self.model_dump(exclude={"enabled", "max_attempts", "closed_channels", "quiet_weekdays"})
+        own = {"enabled", "max_attempts", "fallback", "fallback_hours", "expires_hours"}
+        shared = self.model_dump(exclude={*own, "closed_channels", "quiet_weekdays"})
         return ContactPolicy(
             **shared,
             closed_channels=frozenset(self.closed_channels),

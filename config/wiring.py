@@ -1,7 +1,7 @@
 """The one place that knows everybody: puts settings, database, models, listeners and channels together."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -29,12 +29,21 @@ from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
 from routing import public_reply
-from routing.channels.base import SHADOW, Carriers, Surroundings, carriers_of, find_channels
+from routing.channels.base import (
+    SHADOW,
+    Carriers,
+    Channel,
+    Surroundings,
+    carrier_named,
+    carriers_of,
+    find_channels,
+)
 from routing.channels.email import EmailChannel, EmailSettings
 from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
 from routing.claim_asking import recheck_claim
 from routing.claim_rules import ClaimRules
 from routing.contact import ContactRules, recheck
+from routing.fallback import FallbackRules
 from routing.intake import IntakeRules
 from routing.matching.certificate import CertificateRules
 from routing.matching.learning import LearningRules
@@ -53,8 +62,9 @@ from storage.tables import MessageRow
 class App:
     """Everything an entry point needs. Cheap to make: parts are put together when they are first asked for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] | None = None) -> None:
         self.settings = settings
+        self._clock = clock
         self._listeners: dict[str, tuple[list[Source], dict[str, VigieError]]] = {}
 
     @cached_property
@@ -88,6 +98,8 @@ class App:
 
     def now(self) -> datetime:
         """The time by Vigie's clock (UTC), which may be set off against the machine's."""
+        if self._clock is not None:
+            return self._clock()
         return datetime.now(UTC) + timedelta(seconds=self.settings.clock.offset_seconds)
 
     def brand(self, brand_id: str | None = None) -> Brand:
@@ -229,7 +241,8 @@ class App:
     def contact_rules(self, brand: Brand) -> ContactRules:
         """What decides whether, where and when a customer is written to."""
         policy = self.settings.contact.policy(brand)
-        return ContactRules(policy, load_intents(), network_policy, self.certificate_rules())
+        expires = {name: timedelta(hours=hours) for name, hours in self.settings.contact.expires_hours.items()}
+        return ContactRules(policy, load_intents(), network_policy, self.certificate_rules(), expires)
 
     def claim_rules(self, brand: Brand) -> ClaimRules:
         """What decides how people are asked who they are."""
@@ -258,10 +271,30 @@ class App:
 
     def carriers(self) -> Carriers:
         """The channels that are switched on, and the folder for all others (shadow mode)."""
-        around = Surroundings(self.now, self.settings.path)
         email = cast(EmailSettings, self.settings.channels.tables()[EmailChannel.name])
         shadow = FolderChannel(FolderOptions(self.outbox_folder(), email.sender))
-        return Carriers(carriers_of(self.settings.channels.tables(), around), shadow)
+        return Carriers(carriers_of(self.settings.channels.tables(), self.surroundings()), shadow)
+
+    def carrier(self, name: str) -> Channel | None:
+        """One carrier by its name, None where there is none or it is off. Raises Misconfigured."""
+        return carrier_named(self.settings.channels.tables(), name, self.surroundings())
+
+    def surroundings(self) -> Surroundings:
+        """What carriers are made with."""
+        return Surroundings(
+            now=self.now,
+            path=self.settings.path,
+            public_url=self.settings.claims.base_url,
+            database=lambda: self.database,
+            policy=lambda brand_id: self.settings.contact.policy(self.brand(brand_id)),
+        )
+
+    def fallback_rules(self) -> FallbackRules:
+        """What decides whether another way is taken where a message did not arrive."""
+        contact = self.settings.contact
+        carriers = carriers_of(self.settings.channels.tables(), self.surroundings())
+        told = frozenset(name for name, carrier in carriers.items() if carrier.receipts)
+        return FallbackRules(contact.fallback, timedelta(hours=contact.fallback_hours), told)
 
     def outbox_folder(self) -> Path:
         """Where messages are written while their channel is off."""

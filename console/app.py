@@ -15,7 +15,9 @@ from starlette.staticfiles import StaticFiles
 from config.settings import Settings
 from console import (
     ask,
+    callbacks,
     case,
+    channels,
     claims,
     doubts,
     health,
@@ -25,6 +27,7 @@ from console import (
     public_reply,
     quality,
     queue,
+    receipts,
     reviews,
     signin,
     trends,
@@ -39,7 +42,22 @@ from storage.database import Database
 
 log = logging.getLogger("vigie.console")
 API = "/api/"
-PAGES = (signin, queue, case, public_reply, reviews, doubts, messages, trends, listening, quality, ask, claims)
+PAGES = (
+    signin,
+    queue,
+    case,
+    public_reply,
+    reviews,
+    doubts,
+    messages,
+    trends,
+    listening,
+    quality,
+    ask,
+    claims,
+    channels,
+    callbacks,
+)
 
 
 class HashedFiles(StaticFiles):
@@ -65,6 +83,7 @@ def create_app(database: Database, settings: Settings, now: Callable[[], datetim
     app.state.hook_tries = Throttle()
     app.include_router(health.router)
     app.include_router(hooks.router)
+    app.include_router(receipts.router)
     for pages in PAGES:
         app.include_router(pages.router)
     app.mount("/static", HashedFiles(directory=STATIC), name="static")

@@ -3,9 +3,13 @@
 from prefect import flow, task
 
 from flows.base import PATIENT, Outcome, current_app
+from routing.fallback import fall_back
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
+from routing.receipts import take_waiting
+from storage.callbacks import cancel_moot
 from storage.claims import release_dead
+from storage.messages import expire
 
 
 @flow(name="follow_up")
@@ -13,7 +17,7 @@ def follow_up() -> Outcome:
     """Everything once, for every brand."""
     total = recover()
     for brand in current_app().settings.all_brands():
-        total += tidy(brand.id)
+        total += tidy(brand.id) + undelivered(brand.id)
     return total
 
 
@@ -24,7 +28,9 @@ def recover() -> Outcome:
     with app.database.begin() as session:
         freed = release_dead(session)
     open_ends = sweep(app.database, app.carriers(), app.now)
-    return Outcome(made={"freed": freed}, left=len(open_ends))
+    with app.database.begin() as session:
+        settled = take_waiting(session, app.now())
+    return Outcome(made={"freed": freed, "receipts": settled}, left=len(open_ends))
 
 
 @task(name="tidy", **PATIENT.options())
@@ -35,3 +41,15 @@ def tidy(brand_id: str) -> Outcome:
         closed = end_deleted(session, brand_id, app.now())
         woken = wake_snoozed(session, brand_id, app.now())
     return Outcome(took=closed + woken, made={"closed": closed, "woken": woken})
+
+
+@task(name="undelivered", **PATIENT.options())
+def undelivered(brand_id: str) -> Outcome:
+    """Messages that came too late are cancelled, calls that are moot too; what did not arrive goes another way."""
+    app = current_app()
+    brand, now, batch = app.brand(brand_id), app.now(), app.settings.work.batch
+    with app.database.begin() as session:
+        expired = expire(session, brand_id, now)
+        moot = cancel_moot(session, brand_id, now)
+        other = fall_back(session, brand, app.contact_rules(brand), app.fallback_rules(), batch, now)
+    return Outcome(took=expired + moot + other, made={"expired": expired, "calls off": moot, "other channel": other})

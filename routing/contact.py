@@ -4,8 +4,8 @@ Decision, caps and reservation stand in one transaction under the brand's lock, 
 cannot both find room for a message. A held case is decided again when its time comes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -31,6 +31,7 @@ from domain.message import MessageState
 from domain.reading import Intent
 from routing.decide import decide
 from routing.matching.certificate import CertificateRules, may_act
+from routing.postal import postal_address
 from routing.templates import Facts, render
 from storage import cases, customers, messages
 from storage.brands import lock_brand
@@ -52,7 +53,7 @@ from storage.tables import (
 HISTORY = timedelta(days=31)
 CHANNELS_OF = {"email": ("email",), "phone": ("sms", "whatsapp", "phone"), "address": ("letter",)}
 UNSURE_HEADS = frozenset({"complaint", "about_brand"})
-FIRST_ANSWER = "first_answer"
+FIRST_ANSWER, FALLBACK = "first_answer", "fallback"
 STATE_AFTER = {
     ContactAction.SEND: "planned",
     ContactAction.HOLD: "held",
@@ -64,12 +65,13 @@ STATE_AFTER = {
 
 @dataclass(frozen=True, slots=True)
 class ContactRules:
-    """What settings and policies say of contact."""
+    """What settings and policies say of contact. `expires` has spans by template, channel, or `any`."""
 
     policy: ContactPolicy
     intents: Mapping[str, Intent]
     networks: Callable[[str], NetworkPolicy]
     certificate: CertificateRules
+    expires: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,12 @@ def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactR
         return held
     situation = situation_of(session, case, rules, now)
     others = tuple(past for past in situation.history if past.case != situation.case.id)
-    return decide(replace(situation, history=others), rules.policy)
+    return decide(replace(situation, history=others), without(rules.policy, messages.failed_before(session, message)))
+
+
+def without(policy: ContactPolicy, channels: Collection[str]) -> ContactPolicy:
+    """The rules with further channels closed."""
+    return replace(policy, closed_channels=policy.closed_channels | set(channels))
 
 
 def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: datetime) -> Situation:
@@ -205,6 +212,7 @@ def recipient_of(session: Session, brand_id: str, customer_key: int) -> Recipien
     consents = session.scalars(select(ConsentRow).where(ConsentRow.customer_key.in_(records)))
     held = {(point.kind, point.value): point for key in records for point in customers.current_points(session, key)}
     points = [point for one in held.values() for point in _points(session, row, one)]
+    points += _letter_box(session, row)
     return Recipient(
         customer_id=row.customer_id,
         country=row.country,
@@ -239,6 +247,15 @@ def _points(session: Session, customer: CustomerRow, held: ContactPointRow) -> l
     ]
 
 
+def _letter_box(session: Session, customer: CustomerRow) -> list[ContactPoint]:
+    """Where letters go, if the record has a whole postal address."""
+    address = postal_address(customer.name, customer.address, customer.postal_code, customer.city, customer.country)
+    if address is None:
+        return []
+    suppressed = messages.suppression(session, customer.brand_id, "letter", address)
+    return [ContactPoint("letter", address, suppressed=suppressed)]
+
+
 def _apply(
     session: Session, brand: Brand, case: CaseRow, decision: ChannelDecision, rules: ContactRules, now: datetime
 ) -> None:
@@ -258,12 +275,19 @@ def _apply(
         reasons=list(decision.reasons),
     )
     if decision.action is ContactAction.SEND:
-        _reserve(session, brand, case, decision, rules, now)
+        reserve_answer(session, brand, case, decision, rules, now)
 
 
-def _reserve(
-    session: Session, brand: Brand, case: CaseRow, decision: ChannelDecision, rules: ContactRules, now: datetime
-) -> None:
+def reserve_answer(
+    session: Session,
+    brand: Brand,
+    case: CaseRow,
+    decision: ChannelDecision,
+    rules: ContactRules,
+    now: datetime,
+    instead_of: MessageRow | None = None,
+) -> MessageRow | None:
+    """Reserve the first answer on the channel that was decided, or the same `instead_of` one that did not arrive."""
     customer = session.get_one(CustomerRow, case.customer_key)
     language = customer.language or case.language or brand.language
     template = rules.intents[case.intent].template
@@ -271,7 +295,7 @@ def _reserve(
     facts = _facts(session, brand, case, customer)
     subject, body = render(template, language, facts, channel)
     wanted = messages.Reservation(
-        key=_key(session, case),
+        key=_key(session, case) if instead_of is None else f"{case.id}:service:{FALLBACK}:{instead_of.id}",
         case_id=case.id,
         customer_key=customer.id,
         channel=channel,
@@ -282,8 +306,17 @@ def _reserve(
         body=body,
         send_after=decision.send_at or now,
         decision=case.contact_decision or {},
+        expires_at=_expires_at(rules, template, channel, decision.send_at or now),
+        fallback_of=None if instead_of is None else instead_of.message_id,
+        extra={"values": asdict(facts)},
     )
-    messages.reserve(session, brand.id, wanted, now)
+    return messages.reserve(session, brand.id, wanted, now)
+
+
+def _expires_at(rules: ContactRules, template: str, channel: str, since: datetime) -> datetime | None:
+    """Until when the message makes sense: its template's span goes before its channel's, that before any."""
+    spans = [rules.expires[name] for name in (template, channel, "any") if name in rules.expires]
+    return since + spans[0] if spans else None
 
 
 def _key(session: Session, case: CaseRow) -> str:

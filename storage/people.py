@@ -23,6 +23,7 @@ from storage.posts import store_events
 from storage.tables import (
     AuthorRow,
     Base,
+    CallbackRow,
     CaseEventRow,
     CasePostRow,
     CaseRow,
@@ -121,6 +122,7 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "readings": _all(session, ReadingRow, ReadingRow.post_id.in_([post.id for post in posts])),
         "corrections": _all(session, CorrectionRow, CorrectionRow.post_id.in_([post.id for post in posts])),
         "messages": _all(session, MessageRow, _messages_to(customer, authors)),
+        "callbacks": _all(session, CallbackRow, CallbackRow.case_id.in_(case_ids)),
         "claims": _all(session, ClaimRow, ClaimRow.author_id.in_([author.id for author in authors])),
         "claim_codes": _all(session, ClaimCodeRow, ClaimCodeRow.customer_key == customer.id),
         "unlinkable": [row for author in authors if (row := unlinkable(session, author)) is not None],
@@ -238,11 +240,21 @@ def _empty_messages(session: Session, customer: CustomerRow) -> int:
     mine = _messages_to(customer, _authors(session, customer))
     surveyed = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
     session.execute(update(SurveyRow).where(SurveyRow.case_id.in_(surveyed)).values(comment=None))
+    calls = update(CallbackRow).where(CallbackRow.message_key.in_(select(MessageRow.id).where(mine)))
+    session.execute(calls.values(script=None, outcome=None))
     told = ReceiptRow.message_key.in_(select(MessageRow.id).where(mine))
     session.execute(update(ReceiptRow).where(told).values(raw={}))
     session.execute(update(MessageRow).where(mine, MessageRow.state == "reserved").values(state="cancelled"))
-    nobody = {"customer_key": None, "address": None, "subject": None, "body": None, "reason": None, "reply_to": None}
-    emptied = update(MessageRow).where(mine).values(**nobody, extra={})
+    nobody: dict[str, Any] = {
+        "customer_key": None,
+        "address": None,
+        "subject": None,
+        "body": None,
+        "reason": None,
+        "reply_to": None,
+        "extra": {},
+    }
+    emptied = update(MessageRow).where(mine).values(**nobody)
     return int(session.execute(emptied).rowcount)  # type: ignore[attr-defined]
 
 

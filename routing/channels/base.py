@@ -9,7 +9,7 @@ What may go wrong, as types:
     ├── Unavailable     the provider as a whole does not answer: no fault of this message
     └── Unanswered      nobody knows, but asking again does no harm: the provider knows our id (`idempotent`)
     Permanent           surely not handed over, and never will be
-    ├── AddressRefused  because of the address: write to it no more
+    ├── AddressRefused  because of the address: write to it no more (OptedOut: because its holder said so)
     └── Gone            what it answers is there no more: nothing is left to say
     Uncertain           nobody knows: only `hand_over` may say so
     Misconfigured       the channel cannot work as it is set up; its messages wait
@@ -29,8 +29,10 @@ from typing import Any, ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict
 
 import routing.channels
-from domain.errors import Misconfigured, Permanent, Transient
-from domain.message import OutgoingMessage
+from domain.contact import ContactPolicy
+from domain.errors import BadInput, Misconfigured, Permanent, Transient
+from domain.message import MessageState, OutgoingMessage
+from storage.database import Database
 
 SHADOW = "folder"
 
@@ -51,6 +53,14 @@ class Gone(Permanent):
     """The post that a message answers was deleted: it is taken back, and nobody has to look."""
 
 
+class OptedOut(AddressRefused):
+    """Whoever holds the address told the provider that he wants no more messages: the same as STOP."""
+
+
+class Forged(BadInput):
+    """A delivery at a door of ours that the provider did not sign."""
+
+
 class ChannelTable(BaseModel):
     """A carrier's table `[channels.NAME]`: no unknown keys, no change after loading."""
 
@@ -65,12 +75,18 @@ class ChannelSettings(ChannelTable):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What carriers are made with, beside their settings: the clock (UTC), paths of the settings, and what the
-    environment holds under the names in them.
+    """What carriers are made with, beside their settings: the clock (UTC), and paths of the settings.
+
+    `public_url` is where the outside finds the console, "" if nowhere; without it nobody can send us receipts.
+    `database` and `policy` (a brand's rules of contact) are for carriers that hand over inside the house.
+    `secret` says what the environment holds under a name in the settings.
     """
 
     now: Callable[[], datetime]
     path: Callable[[str], Path]
+    public_url: str = ""
+    database: Callable[[], Database] | None = None
+    policy: Callable[[str], ContactPolicy] = lambda _brand_id: ContactPolicy()
     secret: Callable[[str], str | None] = os.environ.get
 
 
@@ -79,6 +95,56 @@ class Handed:
     """The provider took the message; `provider_id` is its name for it, "" if it gave none."""
 
     provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came to a door: header names in lower case, `url` as the sender called it, `body` as it was signed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of a message. `event_id` is the same however often it says so.
+
+    The message is known by our id, or by the provider's name for it. `suppress` says why the address must not be
+    written to again, "" where it may; `code` is the provider's own word. `at` is aware.
+    """
+
+    event_id: str
+    state: MessageState
+    at: datetime
+    provider_id: str = ""
+    message_id: str = ""
+    code: str = ""
+    suppress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a customer wrote back. `address` is his, as messages have it; `answers` names the message, if anything."""
+
+    event_id: str
+    address: str
+    text: str
+    at: datetime
+    answers: str = ""
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a delivery told, and what its sender wants to be answered."""
+
+    receipts: tuple[Receipt, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    answer: str = ""
+    media_type: str = "text/plain"
 
 
 class Staged(Protocol):
@@ -138,6 +204,10 @@ class Channel(Protocol):
         """Whether the provider has this message; None where it cannot prove either."""
         return None
 
+    def hear(self, delivery: Delivery) -> Heard:
+        """What a delivery at `/receipts/NAME` tells. Raises Forged, and BadInput for what cannot be read."""
+        raise Forged("this channel has no door")
+
     def check(self) -> None:
         """Connect, log in, let go. Raises what stands in the way; sends nothing."""
         ...
@@ -178,6 +248,14 @@ def carriers_of(tables: Mapping[str, ChannelTable], around: Surroundings) -> dic
             raise Misconfigured(f"channels.{name} and channels.{other} both carry {kind.channel}: switch one off")
         found[kind.channel] = kind.make(table, around)
     return found
+
+
+def carrier_named(tables: Mapping[str, ChannelTable], name: str, around: Surroundings) -> Channel | None:
+    """The carrier of this name, None where there is none or it is off. Raises Misconfigured."""
+    kind, table = find_channels().get(name), tables.get(name)
+    if kind is None or not (isinstance(table, ChannelSettings) and table.on):
+        return None
+    return kind.make(table, around)
 
 
 def find_channels() -> dict[str, type[Channel]]:

@@ -75,7 +75,7 @@ def reply(channel: str, post: str, account: str, handle: str = "", **attributes:
 def channel(name: str, tmp_path: Path, secrets: dict[str, str], **settings: Any) -> Channel:
     """A channel as the settings make it."""
     kind = find_channels()[name]
-    around = Surroundings(lambda: NOW, lambda path: tmp_path / path, secrets.get)
+    around = Surroundings(lambda: NOW, lambda path: tmp_path / path, secret=secrets.get)
     return kind.make(kind.Settings(on=True, **settings), around)  # type: ignore[call-arg]
 
 

@@ -71,6 +71,7 @@ def test_kill_9_at_any_moment_mails_nobody_twice_and_loses_nobody(database, data
         mails = {name.strip("<>").partition("@")[0]: times for name, times in server.count().items()}
     outcome = states(database)
     told = Counter(outcome.values())
+    print(f"{killed} of {kills} killed at work, {len(outcome)} messages, {len(mails)} mails, {dict(told)}")
     assert set(mails.values()) == {1}, "somebody was mailed twice"
     assert set(outcome.values()) <= {"handed_over", "unconfirmed"}, told
     assert {name for name, state in outcome.items() if state == "handed_over"} <= set(mails), "somebody was lost"

@@ -25,6 +25,7 @@ from storage.tables import (
     AuditRow,
     AuthorRow,
     Base,
+    CallbackRow,
     CaseEventRow,
     CaseRow,
     CustomerRow,
@@ -100,7 +101,7 @@ def give_messages(session: Session, case: CaseRow) -> None:
         wanted = messages.Reservation(
             key=f"{case.id}:service:{step}", case_id=case.id, customer_key=case.customer_key, channel="email",
             address=EMAIL, template="delivery", language="fr", subject=f"Votre commande {ORDER}",
-            body="Bonjour Solène", send_after=NOW,
+            body="Bonjour Solène", send_after=NOW, extra={"values": {"first_name": "Solène"}},
         )  # fmt: skip
         row = messages.reserve(session, BRAND.id, wanted, NOW)
         assert row is not None
@@ -110,6 +111,9 @@ def give_messages(session: Session, case: CaseRow) -> None:
             session.add(
                 ReceiptRow(brand_id=BRAND.id, message_key=row.id, provider="smtp", provider_event_id="e", state="delivered", at=NOW, raw=raw)
             )  # fmt: skip
+    call = CallbackRow(brand_id=BRAND.id, case_id=case.id, message_key=row.id, starts_at=NOW, ends_at=minute(60))
+    call.script, call.outcome = "Bonjour Solène", f"joindre Solène au {PHONE}"
+    session.add(call)
     survey = SurveyRow(brand_id=BRAND.id, case_id=case.id, kind="csat", asked_at=NOW, score=2, answered_at=NOW)
     survey.comment = "Merci, Solène"
     session.add(survey)
