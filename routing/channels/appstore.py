@@ -47,6 +47,7 @@ class AppStoreChannel(Channel):
     channel: ClassVar[str] = NETWORK
     Settings: ClassVar[type[ChannelTable]] = AppStoreSettings
     max_length: ClassVar[int | None] = LONGEST
+    to_accounts: ClassVar[bool] = False
     may_write_first: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
 

@@ -160,6 +160,7 @@ class Channel(Protocol):
 
     `name` is the provider's and names the settings, `[channels.NAME]`; `channel` is what it carries: two providers of
     text messages both carry `sms`. Client libraries are imported when a channel is made, not with its file.
+    `to_accounts`: it carries messages to one address, not only answers below a post that everybody reads.
     `idempotent`: handing the same message id over again does not reach the customer again.
     `hand_over_seconds`: the longest that `hand_over` may take; leases are made to outlast it.
     """
@@ -170,6 +171,7 @@ class Channel(Protocol):
     max_length: ClassVar[int | None] = None
     carries_subject: ClassVar[bool] = False
     attachments: ClassVar[bool] = False
+    to_accounts: ClassVar[bool] = True
     may_write_first: ClassVar[bool] = True
     window_hours: ClassVar[float | None] = None
     needs_template: ClassVar[bool] = False

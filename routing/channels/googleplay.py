@@ -49,6 +49,7 @@ class GooglePlayChannel(Channel):
     channel: ClassVar[str] = NETWORK
     Settings: ClassVar[type[ChannelTable]] = GooglePlaySettings
     max_length: ClassVar[int | None] = LONGEST
+    to_accounts: ClassVar[bool] = False
     may_write_first: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
 

@@ -40,6 +40,7 @@ class TrustpilotChannel(Channel):
     name: ClassVar[str] = NETWORK
     channel: ClassVar[str] = NETWORK
     Settings: ClassVar[type[ChannelTable]] = TrustpilotSettings
+    to_accounts: ClassVar[bool] = False
     may_write_first: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
 

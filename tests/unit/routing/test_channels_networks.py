@@ -101,6 +101,7 @@ def test_what_is_no_account_is_refused_and_not_told(at: Open, name: str) -> None
 @pytest.mark.parametrize("name", REVIEWS)
 def test_a_review_site_takes_answers_to_reviews_only(at: Open, name: str) -> None:
     bench = at(name)
+    assert not bench.channel.to_accounts
     with pytest.raises(Permanent, match="answers to reviews"):
         hand_over(bench, replace(bench.reply, reply_to=None))
 
