@@ -7,6 +7,7 @@ from routing.fallback import fall_back
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
 from routing.receipts import take_waiting
+from storage.brands import lock_brand
 from storage.callbacks import cancel_moot
 from storage.claims import release_dead
 from storage.messages import expire
@@ -49,6 +50,7 @@ def undelivered(brand_id: str) -> Outcome:
     app = current_app()
     brand, now, batch = app.brand(brand_id), app.now(), app.settings.work.batch
     with app.database.begin() as session:
+        lock_brand(session, brand_id)
         expired = expire(session, brand_id, now)
         moot = cancel_moot(session, brand_id, now)
         other = fall_back(session, brand, app.contact_rules(brand), app.fallback_rules(), batch, now)

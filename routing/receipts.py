@@ -108,8 +108,7 @@ def _take_reply(session: Session, brand_id: str, provider: str, channel: str, re
         _remember(session, own, provider, channel, customer_id, reply, at, case)
     receipts.settle(session, message.id, now)
     if stop:
-        messages.suppress(session, own, channel, reply.address, "stop", now)
-        cases.add_event(session, case, "stop_recorded", now, channel=channel, message=message.message_id)
+        _stop(session, channel, reply.address, message, case, now)
     our_turn(session, case, now, "an answer of the customer")
     return Taken(replies=1)
 
@@ -125,6 +124,12 @@ def _answered(session: Session, provider: str, channel: str, reply: Reply) -> Me
     found = session.scalars(sent.order_by(MessageRow.handing_over_at.desc(), MessageRow.id.desc()).limit(50)).all()
     named = (row for row in found if reply.answers and reply.answers in (row.provider_id, row.message_id))
     return next(named, found[0] if found else None)
+
+
+def _stop(session: Session, channel: str, address: str, message: MessageRow, case: CaseRow, now: datetime) -> None:
+    """His No holds for this address, from now on."""
+    messages.suppress(session, message.brand_id, channel, address, "stop", now)
+    cases.add_event(session, case, "stop_recorded", now, channel=channel, message=message.message_id)
 
 
 def _from_nobody(

@@ -27,7 +27,7 @@ WINDOW_LEFT, WINDOW_TOP, WINDOW_WIDTH, WINDOW_HEIGHT = 110.0, 55.0, 85.0, 33.0
 MARGIN, BODY_TOP, FOLDS = 20.0, 100.0, (99.0, 198.0)
 LINE_SIGNS, MOST_LINES, FEWEST_LINES = 38, 7, 3
 LONGEST = 12_000
-SIZE, LINE = 10.0, 4.7  # points, mm
+SIZE, LINE, ADDRESS_LINE = 10.0, 4.7, 4.5  # points, mm
 UNKNOWN = "\ufffd"
 MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
@@ -71,7 +71,7 @@ def sheet(message: OutgoingMessage, head: Letterhead, at: datetime | None) -> by
     paper.set_title(f"Letter {safe_id(message.id)}")
     paper.add_page()
     _block(paper, MARGIN, MARGIN, head.lines or (one_line(message.sender_name),))
-    _block(paper, WINDOW_LEFT, WINDOW_TOP + 2, lines)
+    _block(paper, WINDOW_LEFT, WINDOW_TOP + 1, lines, ADDRESS_LINE)
     _fold_marks(paper)
     _body(paper, message, head.place, at, text)
     return bytes(paper.output())
@@ -85,10 +85,10 @@ class _Paper(FPDF):
             self.cell(0, LINE, str(self.page_no()), align="R")
 
 
-def _block(paper: FPDF, left: float, top: float, lines: Sequence[str]) -> None:
+def _block(paper: FPDF, left: float, top: float, lines: Sequence[str], step: float = LINE) -> None:
     for place, line in enumerate(lines):
-        paper.set_xy(left, top + place * LINE)
-        paper.cell(WINDOW_WIDTH, LINE, _shown(line))
+        paper.set_xy(left, top + place * step)
+        paper.cell(WINDOW_WIDTH, step, _shown(line))
 
 
 def _fold_marks(paper: FPDF) -> None:

@@ -213,7 +213,10 @@ class TestVonage:
         for bad in (
             replace(good, body=good.body.replace(b"delivered", b"rejected")),
             replace(good, headers={}),
-            replace(good, headers={"authorization": vendors.vonage_token(good.body, "another secret, as long as it has to be")}),
+            replace(
+                good,
+                headers={"authorization": vendors.vonage_token(good.body, "another secret, as long as it has to be")},
+            ),
         ):
             with pytest.raises(Forged):
                 vonage().hear(bad)

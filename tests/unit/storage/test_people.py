@@ -111,7 +111,9 @@ def give_messages(session: Session, case: CaseRow) -> None:
             session.add(
                 ReceiptRow(brand_id=BRAND.id, message_key=row.id, provider="smtp", provider_event_id="e", state="delivered", at=NOW, raw=raw)
             )  # fmt: skip
-    call = CallbackRow(brand_id=BRAND.id, case_id=case.id, message_key=row.id, starts_at=NOW, ends_at=minute(60))
+    call = CallbackRow(
+        brand_id=BRAND.id, case_id=case.id, message_key=row.id, starts_at=NOW, ends_at=NOW + timedelta(hours=1)
+    )
     call.script, call.outcome = "Bonjour Solène", f"joindre Solène au {PHONE}"
     session.add(call)
     survey = SurveyRow(brand_id=BRAND.id, case_id=case.id, kind="csat", asked_at=NOW, score=2, answered_at=NOW)
