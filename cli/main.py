@@ -8,6 +8,7 @@ from domain.errors import BadInput, Misconfigured, VigieError
 
 try:
     from cli import (
+        channel,
         check,
         claims,
         console,
@@ -67,6 +68,7 @@ vigie.command("replay")(replay.replay)
 vigie.command("status")(status.status)
 vigie.command("console")(console.console)
 
+vigie.add_typer(channel.commands, name="channel")
 vigie.add_typer(claims.commands, name="claims")
 vigie.add_typer(customer.commands, name="customer")
 vigie.add_typer(desk.commands, name="desk")

@@ -30,6 +30,8 @@ from routing.joining import SeenAgain
 from routing.matching.orders import OrderPattern, compiled
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
+# How long a message may wait until it makes no sense any more, by channel; a template's own figure goes before.
+EXPIRES_HOURS = {"sms": 24.0, "whatsapp": 24.0, "push": 24.0, "any": 72.0, "letter": 240.0}
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -344,6 +346,9 @@ class ContactSettings(DecisionSettings):
     quiet_weekdays: tuple[int, ...] = (6,)
     quiet_on_holidays: bool = True
     max_attempts: int = Field(8, ge=1)
+    fallback: bool = False
+    fallback_hours: Hours = 48
+    expires_hours: dict[str, Hours] = Field(default_factory=lambda: dict(EXPIRES_HOURS))
 
     @field_validator("quiet_weekdays")
     @classmethod
@@ -356,6 +361,7 @@ class ContactSettings(DecisionSettings):
         """The same as the domain's noun, for one brand."""
         sets = ("closed_channels", "quiet_weekdays", "sensitive_intents", "sensitive_channels")
         others = {"enabled", "max_attempts", "also", "safety_intents", "learn_habits", "app_attribute"}
+        others |= {"fallback", "fallback_hours", "expires_hours"}
         told: dict[str, Any] = self.model_dump(exclude=others)
         return ContactPolicy(
             **told | {name: frozenset(told[name]) for name in sets},

@@ -1,7 +1,7 @@
 """The one place that knows everybody: puts settings, database, models, listeners and channels together."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,8 +34,17 @@ from models.hub.reader import compose
 from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
+from routing import public_reply
 from routing.care import CareRules, recheck_care
-from routing.channels.base import SHADOW, Carriers, Surroundings, carriers_of
+from routing.channels.base import (
+    SHADOW,
+    Carriers,
+    Channel,
+    Surroundings,
+    carrier_named,
+    carriers_of,
+    find_channels,
+)
 from routing.channels.email import EmailChannel, EmailSettings
 from routing.channels.folder import FolderChannel, FolderOptions, FolderSettings
 from routing.claim_asking import recheck_claim
@@ -44,6 +53,7 @@ from routing.contact import ContactRules
 from routing.deadlines import Deadlines
 from routing.desks.base import Desk, desks_of
 from routing.desks.words import DeskRules
+from routing.fallback import FallbackRules
 from routing.intake import IntakeRules
 from routing.joining import JoinRules
 from routing.journey import JourneyRules
@@ -56,6 +66,7 @@ from routing.outcomes import OutcomeRules
 from routing.playing import PlayRules
 from routing.preferences import PAGE
 from routing.preview import MatchContext
+from routing.public_reply import ReplyRules
 from routing.recheck import last_word
 from routing.rekey import renew_keys
 from routing.segments import Segment
@@ -82,8 +93,9 @@ def desk_rules(settings: Settings, name: str) -> DeskRules:
 class App:
     """Everything an entry point needs. Cheap to make: parts are put together when they are first asked for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] | None = None) -> None:
         self.settings = settings
+        self._clock = clock
         self._listeners: dict[str, tuple[list[Source], dict[str, VigieError]]] = {}
 
     @cached_property
@@ -117,6 +129,8 @@ class App:
 
     def now(self) -> datetime:
         """The time by Vigie's clock (UTC), which may be set off against the machine's."""
+        if self._clock is not None:
+            return self._clock()
         return datetime.now(UTC) + timedelta(seconds=self.settings.clock.offset_seconds)
 
     def brand(self, brand_id: str | None = None) -> Brand:
@@ -270,6 +284,7 @@ class App:
             load_intents(),
             network_policy,
             self.certificate_rules(),
+            expires={name: timedelta(hours=hours) for name, hours in contact.expires_hours.items()},
             templates=self.settings.templates.place(self.settings.path("")),
             preferences_url=self.preferences_url(),
             safety_intents=frozenset(contact.safety_intents),
@@ -323,12 +338,42 @@ class App:
             ask_again=timedelta(days=claims.ask_again_days),
         )
 
+    def reply_rules(self) -> ReplyRules:
+        """Where a person may reply in public."""
+        return ReplyRules(network_policy, self.settings.contact.enabled)
+
+    def is_switched_on(self, channel: str) -> bool:
+        """Whether messages of this channel go out, rather than into the folder."""
+        kinds = find_channels()
+        tables = self.settings.channels.tables()
+        return any(kinds[name].channel == channel and getattr(table, "on", False) for name, table in tables.items())
+
     def carriers(self) -> Carriers:
         """The channels that are switched on, and the folder for all others (shadow mode)."""
-        around = Surroundings(self.now, self.settings.path)
         email = cast(EmailSettings, self.settings.channels.tables()[EmailChannel.name])
         shadow = FolderChannel(FolderOptions(self.outbox_folder(), email.sender))
-        return Carriers(carriers_of(self.settings.channels.tables(), around), shadow)
+        return Carriers(carriers_of(self.settings.channels.tables(), self.surroundings()), shadow)
+
+    def carrier(self, name: str) -> Channel | None:
+        """One carrier by its name, None where there is none or it is off. Raises Misconfigured."""
+        return carrier_named(self.settings.channels.tables(), name, self.surroundings())
+
+    def surroundings(self) -> Surroundings:
+        """What carriers are made with."""
+        return Surroundings(
+            now=self.now,
+            path=self.settings.path,
+            public_url=self.settings.claims.base_url,
+            database=lambda: self.database,
+            policy=lambda brand_id: self.settings.contact.policy(self.brand(brand_id)),
+        )
+
+    def fallback_rules(self) -> FallbackRules:
+        """What decides whether another way is taken where a message did not arrive."""
+        contact = self.settings.contact
+        carriers = carriers_of(self.settings.channels.tables(), self.surroundings())
+        told = frozenset(name for name, carrier in carriers.items() if carrier.receipts)
+        return FallbackRules(contact.fallback, timedelta(hours=contact.fallback_hours), told)
 
     def desk_names(self, brand: Brand) -> tuple[str, ...]:
         """The outside desks that are switched on for a brand."""
@@ -357,6 +402,9 @@ class App:
         """The last gate of a message: the decision as it would be made now."""
         if message.template in CLAIM_TEMPLATES:
             refused = recheck_claim(session, message, self.now())
+            return Cancel(refused) if refused else None
+        if message.template == public_reply.TEMPLATE:
+            refused = public_reply.recheck_reply(session, message, self.reply_rules())
             return Cancel(refused) if refused else None
         brand = self.brand(message.brand_id)
         if message.template in CARE_TEMPLATES:

@@ -15,7 +15,9 @@ from starlette.staticfiles import StaticFiles
 from config.settings import Settings
 from console import (
     ask,
+    callbacks,
     case,
+    channels,
     claims,
     doubts,
     drafts,
@@ -25,8 +27,10 @@ from console import (
     messages,
     moves,
     preferences,
+    public_reply,
     quality,
     queue,
+    receipts,
     resolutions,
     reviews,
     signin,
@@ -48,18 +52,21 @@ PAGES = (
     signin,
     queue,
     case,
+    public_reply,
+    resolutions,
     drafts,
     moves,
     reviews,
     doubts,
     messages,
+    callbacks,
+    channels,
     team,
     trends,
     listening,
     quality,
     ask,
     claims,
-    resolutions,
     surveys,
     preferences,
 )
@@ -88,6 +95,7 @@ def create_app(database: Database, settings: Settings, now: Callable[[], datetim
     app.state.hook_tries = Throttle()
     app.include_router(health.router)
     app.include_router(hooks.router)
+    app.include_router(receipts.router)
     for pages in PAGES:
         app.include_router(pages.router)
     app.mount("/static", HashedFiles(directory=STATIC), name="static")

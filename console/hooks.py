@@ -42,7 +42,7 @@ def deliver(name: str, request: Request, body: Annotated[bytes, Depends(raw_body
     door = _door(web, name)
     listener = None if door is None else WebhookListener(door, os.environ.get(door.secret_env))
     if door is None or listener is None or not listener.is_genuine(body, request.headers):
-        return _refuse(request, web, name)
+        return refuse(request, web, name)
     try:
         batch = listener.read(body, web.now())
     except BadInput as error:
@@ -63,7 +63,7 @@ def desk_told(name: str, request: Request, body: Annotated[bytes, Depends(raw_bo
     web = web_of(request)
     desk = _desk(web, name)
     if desk is None or not desk.is_genuine(body, request.headers):
-        return _refuse(request, web, f"desk {name}")
+        return refuse(request, web, f"desk {name}")
     try:
         found = desk.told(body)
     except BadInput as error:
@@ -102,8 +102,8 @@ def _brand(web: Web, door: Door) -> str:
     return brands[0]
 
 
-def _refuse(request: Request, web: Web, name: str) -> Response:
-    """401, and 429 for who does not stop."""
+def refuse(request: Request, web: Web, name: str) -> Response:
+    """A delivery that nobody signed: 401, and 429 for who does not stop."""
     address, now = request.client.host if request.client else "", web.now()
     tries = cast(Throttle, request.app.state.hook_tries)
     wait = tries.wait(name, address, now)

@@ -10,10 +10,11 @@ class MessageState(StrEnum):
     """Where a message stands.
 
     reserved ──▶ staged* ──▶ handing_over ──▶ handed_over ──▶ delivered ──▶ read ──▶ replied
-        │                        │                 └──▶ failed
+        │                        │                 └──▶ failed ──▶ delivered …  (its provider knows better)
         ├──▶ cancelled           ├──▶ unconfirmed  (a crash or silence in between: a person looks)
-        └──▶ failed              ├──▶ reserved     (refused for now, before the point of no return)
-                                 └──▶ failed       (refused for good)
+        ├──▶ failed              ├──▶ reserved     (refused for now, before the point of no return)
+        └──▶ handed_over …       └──▶ failed       (refused for good)
+             (its provider says that it has it)
     *staged is not stored: it is the open connection, engaged up to the last step.
     """
 
@@ -29,9 +30,25 @@ class MessageState(StrEnum):
 
 
 MESSAGE_STEPS: dict[MessageState, frozenset[MessageState]] = {
-    MessageState.RESERVED: frozenset({MessageState.HANDING_OVER, MessageState.CANCELLED, MessageState.FAILED}),
+    MessageState.RESERVED: frozenset(
+        {
+            MessageState.HANDING_OVER,
+            MessageState.CANCELLED,
+            MessageState.FAILED,
+            MessageState.HANDED_OVER,
+            MessageState.DELIVERED,
+            MessageState.READ,
+            MessageState.REPLIED,
+        }
+    ),
     MessageState.HANDING_OVER: frozenset(
-        {MessageState.HANDED_OVER, MessageState.UNCONFIRMED, MessageState.RESERVED, MessageState.FAILED}
+        {
+            MessageState.HANDED_OVER,
+            MessageState.UNCONFIRMED,
+            MessageState.RESERVED,
+            MessageState.CANCELLED,
+            MessageState.FAILED,
+        }
     ),
     MessageState.HANDED_OVER: frozenset(
         {MessageState.DELIVERED, MessageState.READ, MessageState.REPLIED, MessageState.FAILED}
@@ -50,7 +67,7 @@ MESSAGE_STEPS: dict[MessageState, frozenset[MessageState]] = {
             MessageState.FAILED,
         }
     ),
-    MessageState.FAILED: frozenset(),
+    MessageState.FAILED: frozenset({MessageState.DELIVERED, MessageState.READ, MessageState.REPLIED}),
     MessageState.CANCELLED: frozenset(),
 }
 

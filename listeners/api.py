@@ -35,9 +35,9 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def http_client() -> httpx.Client:
-    """A client for one listener; close it with the listener."""
-    return httpx.Client(verify=_trusted())
+def http_client(kept: int | None = 20) -> httpx.Client:
+    """A client for one listener; close it with the listener. `kept` is how many idle connections stay open."""
+    return httpx.Client(verify=_trusted(), limits=httpx.Limits(max_keepalive_connections=kept))
 
 
 def host_of(base_url: str) -> str:

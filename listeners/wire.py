@@ -19,7 +19,14 @@ _GRACE_SECONDS = 0.05
 
 
 class NoAnswer(Exception):
-    """The exchange did not come to its end; the message says why, without address or credentials."""
+    """The exchange did not come to its end; the message says why, without address or credentials.
+
+    `unsent`: there was not even a connection, so nobody can have read the request.
+    """
+
+    def __init__(self, message: str, unsent: bool = False) -> None:
+        super().__init__(message)
+        self.unsent = unsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,13 @@ def _exchange(client: httpx.Client, method: str, url: str, end: float, options: 
             return Answer(response.status_code, body, response.headers, response.reason_phrase)
     except NoAnswer as error:
         return error
+    except (httpx.ConnectTimeout, httpx.PoolTimeout):
+        return NoAnswer("did not answer in time", unsent=True)
     except httpx.TimeoutException:
         return NoAnswer("did not answer in time")
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, RuntimeError, ValueError) as error:
+    except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        return NoAnswer(f"broke off ({type(error).__name__})", unsent=True)
+    except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError, ValueError) as error:
         return NoAnswer(f"broke off ({type(error).__name__})")
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from domain.brand import Brand
 from domain.case import OPEN_STATES, CaseState
-from domain.claim import CODE_TEMPLATE, PLACE, REPLY_TEMPLATE, Delivery, NoClaim, is_open
+from domain.claim import CODE_TEMPLATE, PLACE, REPLY_TEMPLATE, TOKEN_LENGTH, Delivery, NoClaim, is_open
 from domain.errors import Permanent
+from routing import in_place
 from routing.claim_rules import ClaimRules
 from routing.templates import render_claim
 from storage import audit, cases, claims_link, messages
@@ -93,7 +94,8 @@ def reply_text(session: Session, brand: Brand, claim: ClaimRow, rules: ClaimRule
     """The neutral reply with its link, for the person who posts it."""
     case = session.get_one(CaseRow, claim.case_id)
     token = claims_link.token_of_claim(session, claim)
-    return _reply_words(brand, case, rules, rules.address(token or ""))
+    handle = session.get_one(AuthorRow, claim.author_id).handle
+    return _reply_words(brand, case, rules, rules.address(token or ""), handle)
 
 
 def lift(session: Session, case: CaseRow, actor: str, now: datetime) -> bool:
@@ -144,7 +146,7 @@ def _author_bars(session: Session, case: CaseRow, author: AuthorRow, rules: Clai
         return NoClaim.NETWORK
     if claims_link.unlinkable(session, author) is not None:
         return NoClaim.UNLINKABLE
-    if by_mail and messages.suppression(session, case.brand_id, "email", author.native_id):
+    if messages.suppression(session, case.brand_id, "email" if by_mail else case.network, author.native_id):
         return NoClaim.SUPPRESSED
     return None
 
@@ -167,7 +169,7 @@ def _reply(
     """The neutral reply: where they posted; by mail to who wrote a mail."""
     post = claims_link.lead_post(session, case.id, author.id)
     by_mail = claim.delivery == Delivery.DIRECT
-    where = author.native_id if by_mail else (post.url if post is not None else None) or f"{case.network}:{case.thread}"
+    where, reply_to = (author.native_id, None) if by_mail or post is None else in_place.where(post, author)
     place = case.network if _CHANNEL.fullmatch(case.network) else "reply"
     subject = render_claim("reply_subject", case.language, brand.name or "", {}, brand.language) if by_mail else ""
     return messages.Reservation(
@@ -176,15 +178,22 @@ def _reply(
         customer_key=None,
         channel="email" if by_mail else place,
         address=where[:500],
+        reply_to=reply_to if place == case.network else None,
         template=REPLY_TEMPLATE,
         language=case.language,
         subject=subject,
-        body=_reply_words(brand, case, rules, rules.address(PLACE)),
+        body=_reply_words(brand, case, rules, rules.address(PLACE), author.handle),
         send_after=now,
         proactive=False,
     )
 
 
-def _reply_words(brand: Brand, case: CaseRow, rules: ClaimRules, link: str) -> str:
-    hours = f"{rules.lifetime.total_seconds() / 3600:.0f}"
-    return render_claim("reply", case.language, brand.name or "", {"link": link, "hours": hours}, brand.language)
+def _reply_words(brand: Brand, case: CaseRow, rules: ClaimRules, link: str, handle: str | None) -> str:
+    """The long form, or the short one where the network has too little room for it."""
+    values = {"link": link, "hours": f"{rules.lifetime.total_seconds() / 3600:.0f}"}
+
+    def words(part: str) -> str:
+        return render_claim(part, case.language, brand.name or "", values, brand.language)
+
+    whole = words("reply").replace(PLACE, "x" * TOKEN_LENGTH)
+    return words("reply" if in_place.fits(case.network, whole, handle or "") else "reply_short")

@@ -4,10 +4,11 @@ Decision, caps and reservation stand in one transaction under the brand's lock, 
 cannot both find room for a message. A held case is decided again when its time comes.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -53,7 +54,7 @@ from storage.tables import (
 
 MONTH = timedelta(days=31)
 UNSURE_HEADS = frozenset({"complaint", "about_brand"})
-FIRST_ANSWER = "first_answer"
+FIRST_ANSWER, FALLBACK = "first_answer", "fallback"
 BESIDE = "beside"
 ALL_CHANNELS = "all"
 # Where customers write to the brand itself: the network of a post → the channel of its answer.
@@ -69,8 +70,9 @@ STATE_AFTER = {
 
 @dataclass(frozen=True, slots=True)
 class ContactRules:
-    """What settings and policies say of contact; `templates` is the folder with an operator's own words.
+    """What settings and policies say of contact.
 
+    `expires` has spans by template, channel, or `any`; `templates` is the folder with an operator's own words.
     `preferences_url` is where customers find their own page, `app_attribute` the column of the customer file with the
     brand's name for a customer in its app; `safety_intents` need to be known at once where they are severe.
     """
@@ -79,6 +81,7 @@ class ContactRules:
     intents: Mapping[str, Intent]
     networks: Callable[[str], NetworkPolicy]
     certificate: CertificateRules
+    expires: Mapping[str, timedelta] = field(default_factory=dict)
     templates: Path | None = None
     preferences_url: str = ""
     safety_intents: frozenset[str] = frozenset()
@@ -147,9 +150,8 @@ def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactR
     if held is not None:
         return held
     shut = closed_by_hand(session, brand.id)
-    if message.fallback_of is not None:  # what failed before is not the right one again
-        shut |= messages.failed_channels(session, case.id)
-    policy = replace(rules.policy, closed_channels=rules.policy.closed_channels | shut)
+    shut |= set(messages.failed_before(session, message))  # what failed before is not the right one again
+    policy = without(rules.policy, shut)
     situation = situation_of(session, case, rules, now)
     if by_person:
         situation = replace(situation, case=replace(situation.case, person_in_charge=False))
@@ -169,6 +171,11 @@ def as_it_is_now(
     policy = rules.policy
     unwell = messages.unwell_channels(session, brand_id, now)
     return replace(rules, policy=replace(policy, closed_channels=policy.closed_channels | shut, unwell_channels=unwell))
+
+
+def without(policy: ContactPolicy, channels: Collection[str]) -> ContactPolicy:
+    """The rules with further channels closed."""
+    return replace(policy, closed_channels=policy.closed_channels | set(channels))
 
 
 def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: datetime) -> Situation:
@@ -288,12 +295,19 @@ def _apply(
         reasons=list(decision.reasons),
     )
     if decision.action is ContactAction.SEND:
-        _reserve(session, brand, case, decision, rules, now)
+        reserve_answer(session, brand, case, decision, rules, now)
 
 
-def _reserve(
-    session: Session, brand: Brand, case: CaseRow, decision: ChannelDecision, rules: ContactRules, now: datetime
-) -> None:
+def reserve_answer(
+    session: Session,
+    brand: Brand,
+    case: CaseRow,
+    decision: ChannelDecision,
+    rules: ContactRules,
+    now: datetime,
+    instead_of: MessageRow | None = None,
+) -> MessageRow | None:
+    """Reserve the first answer on the channel that was decided, or the same `instead_of` one that did not arrive."""
     customer = session.get_one(CustomerRow, case.customer_key)
     language = customer.language or case.language or brand.language
     template = rules.intents[case.intent].template
@@ -301,7 +315,7 @@ def _reserve(
     facts = replace(facts_of(session, brand, case, customer), discreet=decision.discreet)
     subject, body = render(template, language, facts, channel, folder=rules.templates)
     wanted = messages.Reservation(
-        key=_key(session, case),
+        key=_key(session, case) if instead_of is None else f"{case.id}:service:{FALLBACK}:{instead_of.id}",
         case_id=case.id,
         customer_key=customer.id,
         channel=channel,
@@ -312,12 +326,26 @@ def _reserve(
         body=body,
         send_after=decision.send_at or now,
         decision=case.contact_decision or {},
-        extra={PREFERENCES: rules.preferences_url} if rules.preferences_url and channel in LONG_FORM else {},
+        expires_at=_expires_at(rules, template, channel, decision.send_at or now),
+        fallback_of=None if instead_of is None else instead_of.message_id,
+        extra={"values": _values(facts), **own_page(rules, channel)},
     )
     main = messages.reserve(session, brand.id, wanted, now)
+    if main is None or instead_of is not None:
+        return main
     for place, (name, address) in enumerate(zip(decision.also, decision.also_addresses, strict=True), 1):
-        if main is not None:
-            _reserve_beside(session, brand, wanted, main, facts, f"{place}:{name}", name, address, now)
+        _reserve_beside(session, brand, wanted, main, facts, f"{place}:{name}", name, address, now)
+    return main
+
+
+def _values(facts: Facts) -> dict[str, Any]:
+    """For a provider's own templates; where others may read along, nothing of the matter."""
+    return asdict(replace(facts, order=None, product=None) if facts.discreet else facts)
+
+
+def own_page(rules: ContactRules, channel: str) -> dict[str, str]:
+    """For the link to the customer's own page below a long text."""
+    return {PREFERENCES: rules.preferences_url} if rules.preferences_url and channel in LONG_FORM else {}
 
 
 def _reserve_beside(
@@ -347,6 +375,12 @@ def _reserve_beside(
         extra={},
     )
     messages.reserve(session, brand.id, short, now)
+
+
+def _expires_at(rules: ContactRules, template: str, channel: str, since: datetime) -> datetime | None:
+    """Until when the message makes sense: its template's span goes before its channel's, that before any."""
+    spans = [rules.expires[name] for name in (template, channel, "any") if name in rules.expires]
+    return since + spans[0] if spans else None
 
 
 def _key(session: Session, case: CaseRow) -> str:

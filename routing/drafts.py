@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.case import OPEN_STATES
 from domain.contact import ChannelDecision, ContactAction
-from routing.contact import ContactRules, as_it_is_now, closed_by_hand, facts_of, situation_of
+from routing.contact import ContactRules, as_it_is_now, closed_by_hand, facts_of, own_page, situation_of
 from routing.decide import decide
-from routing.seal import PREFERENCES
-from routing.templates import LONG_FORM, render
+from routing.templates import render
 from storage import cases, messages
 from storage.brands import lock_brand
 from storage.tables import CaseEventRow, CaseRow, CustomerRow, MessageRow
@@ -90,7 +89,7 @@ def _reserve(
         body=body,
         send_after=decision.send_at or now,
         decision=kept,
-        extra={PREFERENCES: rules.preferences_url} if rules.preferences_url and channel in LONG_FORM else {},
+        extra=own_page(rules, channel),
     )
     message = messages.reserve(session, brand.id, wanted, now)
     assert message is not None  # noqa: S101 - its key was free under the brand's lock

@@ -29,6 +29,7 @@ from routing.matching.matcher import Matcher, MatchRules
 from routing.matching.quoted import IDENTIFIER_KINDS
 from routing.matching.speaker import speaker_of
 from routing.priority import RANK, Weights, of_time, severity_of, with_reasons
+from routing.public_answers import answered_in_public, bring_in, in_its_thread, take_public_answer
 from routing.replies import answered_messages, is_recipient, join_reply
 from routing.weighing import weigh
 from storage import cases, matches
@@ -165,15 +166,22 @@ class _Intake:
         others = [found for found in read if found[0].author_id not in ours]
         answers = answered_messages(self._session, self._brand.id, [post for post, _ in others]) if page else {}
         pinned = _pinned(self._session, [post.id for post, _ in others])
+        public = answered_in_public(self._session, self._brand.id, network, [post for post, _ in others], authors)
         groups: dict[str, list[Read]] = {}
         done = Routed()
         for post, reading in others:
             if post.id in answers and post.id not in pinned:
                 done += self._answer(post, authors[post.author_id], answers[post.id])
+            elif post.id in public and not in_its_thread(self._session, post, public[post.id]):
+                self._forget_match(post)
+                done += Routed(joined=int(bring_in(self._session, post, public[post.id], self._now)))
             else:
                 groups.setdefault(author_subject(post), []).append((post, reading))
         for group in groups.values():
             done += self._speaker(group, authors[group[0][0].author_id], pinned)
+        for post, _ in others:
+            if post.id in public:
+                take_public_answer(self._session, post, public[post.id], self._now)
         return done
 
     def _answer(self, post: PostRow, author: AuthorRow | None, message: MessageRow) -> Routed:

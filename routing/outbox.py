@@ -8,7 +8,7 @@ never sent again unless the channel can prove that it did not go out, or a perso
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 
@@ -16,14 +16,26 @@ from sqlalchemy.orm import Session
 
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
 from domain.message import MessageState, OutgoingMessage
-from routing.channels.base import AddressRefused, Carriers, Channel, Handed, Staged, Unavailable
+from routing import in_place
+from routing.channels.base import (
+    AddressRefused,
+    Carriers,
+    Channel,
+    Gone,
+    Handed,
+    OptedOut,
+    Staged,
+    Unanswered,
+    Unavailable,
+)
 from routing.seal import unsealed
-from storage import messages
+from storage import messages, receipts, switches
 from storage.database import Database
 from storage.tables import BrandRow, MessageRow
 
 Trouble = Transient | Permanent | Uncertain | Misconfigured
 ROBOT = "vigie"
+WINDOW_MARGIN = timedelta(minutes=5)  # a window that closes on the way is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +124,8 @@ def sweep(database: Database, carriers: Carriers, now: Callable[[], datetime]) -
     it did not and would not deliver it twice, it is reserved again.
     """
     with database.begin() as session:
-        messages.unconfirmed_sweep(session, now())
+        for message in messages.unconfirmed_sweep(session, now()):
+            receipts.settle(session, message.id, now())
         open_ends = messages.unconfirmed(session)
     return [message.message_id for message in open_ends if not _resolved(database, carriers, message, now)]
 
@@ -175,7 +188,7 @@ class _Outbox:
             carrier = self.carriers.of(message.channel)
         except Misconfigured as error:
             return self._stop(message, error)
-        letter = self._prepare(message)
+        letter = self._prepare(message, carrier)
         if isinstance(letter, Delivered):
             return letter
         with ExitStack() as engaged:
@@ -185,12 +198,24 @@ class _Outbox:
             refused = self._commit_handing_over(message, carrier)
             return refused or self._hand_over(message, staged)
 
-    def _prepare(self, message: MessageRow) -> OutgoingMessage | Delivered:
+    def _prepare(self, message: MessageRow, carrier: Channel) -> OutgoingMessage | Delivered:
         with self.database.begin() as session:
             refused = self._refused(session, message, self.lease_seconds)
             if refused is not None:
                 return refused
-            return unsealed(session, message, outgoing(message, session.get_one(BrandRow, message.brand_id).name or ""))
+            letter = outgoing(message, session.get_one(BrandRow, message.brand_id).name or "")
+            letter = self._with_window(session, message, carrier, letter)
+            return in_place.placed(session, message, unsealed(session, message, letter))
+
+    def _with_window(
+        self, session: Session, message: MessageRow, carrier: Channel, letter: OutgoingMessage
+    ) -> OutgoingMessage:
+        """With the word whether the provider's window is open, for channels that have one."""
+        if carrier.window_hours is None or message.customer_key is None:
+            return letter
+        heard = messages.last_heard(session, message.brand_id, message.customer_key, message.channel)
+        closes = None if heard is None else heard + timedelta(hours=carrier.window_hours) - WINDOW_MARGIN
+        return replace(letter, extra={**letter.extra, "window_open": closes is not None and self.now() < closes})
 
     def _stage(
         self, message: MessageRow, carrier: Channel, letter: OutgoingMessage, engaged: ExitStack
@@ -219,10 +244,10 @@ class _Outbox:
     def _hand_over(self, message: MessageRow, staged: Staged) -> Delivered:
         try:
             answer: Handed | Trouble = staged.hand_over()
+        except (Misconfigured, Unavailable) as error:
+            return self._stop(message, error)
         except (Transient, Permanent, Uncertain) as error:
             answer = error
-        except Misconfigured as error:
-            return self._stop(message, error)
         except Exception as error:
             self._settle(message, Uncertain(f"unexpected {type(error).__name__} while handing over"))
             raise
@@ -239,6 +264,12 @@ class _Outbox:
                     return Delivered(unconfirmed=1) if done else Delivered(lost=1)
                 case Transient() if message.attempts + 1 < self.max_attempts:
                     return self._try_later(session, message, answer)
+                case Gone():
+                    done = messages.mark(session, message, MessageState.CANCELLED, self.now(), reason=str(answer))
+                    return Delivered(cancelled=1) if done else Delivered(lost=1)
+                case Unanswered():
+                    done = self._mark(session, message, MessageState.UNCONFIRMED, str(answer))
+                    return Delivered(unconfirmed=1) if done else Delivered(lost=1)
                 case _:
                     return self._fail(session, message, answer)
 
@@ -247,6 +278,7 @@ class _Outbox:
         told = {"handed_over_at": at, "provider_id": provider_id[:300] or None, "attempts": message.attempts + 1}
         if not messages.mark(session, message, MessageState.HANDED_OVER, at, told):
             messages.came_through(session, message.id, at, provider_id[:300] or None)
+        receipts.settle(session, message.id, at)  # its provider may have been quicker than this commit
         return Delivered(handed_over=1)
 
     def _try_later(self, session: Session, message: MessageRow, answer: Transient) -> Delivered:
@@ -257,7 +289,8 @@ class _Outbox:
 
     def _fail(self, session: Session, message: MessageRow, answer: Trouble) -> Delivered:
         if isinstance(answer, AddressRefused) and message.address:
-            messages.suppress(session, message.brand_id, message.channel, message.address, "hard_bounce", self.now())
+            why = "stop" if isinstance(answer, OptedOut) else "hard_bounce"
+            messages.suppress(session, message.brand_id, message.channel, message.address, why, self.now())
         done = self._mark(session, message, MessageState.FAILED, str(answer))
         return Delivered(failed=1) if done else Delivered(lost=1)
 
@@ -282,8 +315,15 @@ class _Outbox:
         at = self.now()
         if not messages.renew(session, message, at + timedelta(seconds=lease_seconds)):
             return Delivered(lost=1)
+        if switches.why_shut(session, message.brand_id, message.channel) is not None:
+            messages.give_back(session, message)
+            return Delivered(held=1)
+        if message.expires_at is not None and message.expires_at <= at:
+            messages.expire_one(session, message, at)
+            return Delivered(cancelled=1)
         erased = None if message.address and message.body else Cancel("its address or text was erased")
-        match erased or self.recheck(session, message):
+        gone = in_place.bars(session, message)
+        match erased or (Cancel(gone) if gone else None) or self.recheck(session, message):
             case Cancel(reason, then):
                 messages.cancel(session, message, reason, then, at)
                 return Delivered(cancelled=1)
@@ -308,5 +348,5 @@ def outgoing(row: MessageRow, brand_name: str) -> OutgoingMessage:
         sender_name=brand_name,
         headers=(("Date", format_datetime(row.send_after)),),
         reply_to=row.reply_to,
-        extra=row.extra,
+        extra={**row.extra, "template": row.template},
     )

@@ -12,6 +12,7 @@ from domain.customer import Consent
 from routing.appetence import learned_channels
 from routing.calendar import french_region
 from routing.channels.base import find_channels
+from routing.postal import postal_address
 from storage import appetence, customers, messages
 from storage.merges import kept_of, records_of
 from storage.tables import ConsentRow, ContactPointRow, CustomerRow, IdentityRow, ObjectionRow, QuietTimeRow
@@ -39,7 +40,8 @@ def recipient_of(
     objections = frozenset(session.scalars(select(ObjectionRow.topic).where(ObjectionRow.customer_key.in_(records))))
     held = {(point.kind, point.value): point for key in records for point in customers.current_points(session, key)}
     points = [point for one in held.values() for point in _points(session, row, one)]
-    points += _accounts(session, brand_id, records, now) + _app(session, row, app_attribute)
+    points += _letter_box(session, row) + _accounts(session, brand_id, records, now)
+    points += _app(session, row, app_attribute)
     return Recipient(
         customer_id=row.customer_id,
         country=row.country,
@@ -84,6 +86,14 @@ def _points(session: Session, customer: CustomerRow, held: ContactPointRow) -> l
         _point(session, customer.brand_id, channel, held.value, held.verified, shared_by, held.since)
         for channel in CHANNELS_OF[held.kind]
     ]
+
+
+def _letter_box(session: Session, customer: CustomerRow) -> list[ContactPoint]:
+    """Where letters go, if the record has a whole postal address."""
+    address = postal_address(customer.name, customer.address, customer.postal_code, customer.city, customer.country)
+    if address is None:
+        return []
+    return [_point(session, customer.brand_id, "letter", address, True, 1, None)]
 
 
 def _accounts(session: Session, brand_id: str, records: Sequence[int], now: datetime | None) -> list[ContactPoint]:
@@ -147,5 +157,5 @@ def _holders(session: Session, brand_id: str, network: str, account: str) -> int
 
 @cache
 def _carried() -> frozenset[str]:
-    """The channels that some file of `routing/channels` carries."""
-    return frozenset(kind.channel for kind in find_channels().values())
+    """The networks on which some file of `routing/channels` writes to one account."""
+    return frozenset(kind.channel for kind in find_channels().values() if kind.to_accounts)

@@ -71,7 +71,7 @@ def join_reply(session: Session, post: PostRow, author: AuthorRow | None, messag
     automatic, by_recipient = bool(post.attributes.get("automatic")), is_recipient(author, message)
     if automatic and not by_recipient:
         return False
-    case, before = _case_of(session, message), cases.case_of_post(session, post.id)
+    case, before = case_of(session, message), cases.case_of_post(session, post.id)
     if not cases.add_post(session, case, post, "follow_up", now):
         return False
     if before is not None and before[0].id != case.id and not cases.has_posts(session, before[0].id):
@@ -84,12 +84,12 @@ def join_reply(session: Session, post: PostRow, author: AuthorRow | None, messag
     kind = "customer_answered" if by_recipient else "answered_from_elsewhere"
     cases.add_event(session, case, kind, now, **told)
     if by_recipient:
-        _count_answer(session, case, post, message, now)
+        count_answer(session, case, post, message, now)
     stop.take_stop(
         session, post.brand_id, CHANNEL, message.address or "", case.id, message, by_recipient,
         max(now, post.created_at or now), post.text or "",
     )  # fmt: skip
-    _our_turn(session, case, now, "an answer by e-mail")
+    our_turn(session, case, now, "an answer by e-mail")
     return True
 
 
@@ -104,12 +104,13 @@ def _named(post: PostRow) -> Iterator[str]:
             yield found[1]
 
 
-def _case_of(session: Session, message: MessageRow) -> CaseRow:
+def case_of(session: Session, message: MessageRow) -> CaseRow:
+    """The case of a message, merges followed."""
     return cases.living(session, session.get_one(CaseRow, message.case_id))
 
 
-def _count_answer(session: Session, case: CaseRow, post: PostRow, message: MessageRow, now: datetime) -> None:
-    """The message is answered, and the customer's history has a contact by e-mail more."""
+def count_answer(session: Session, case: CaseRow, post: PostRow, message: MessageRow, now: datetime) -> None:
+    """The message is answered, and the customer's history has a contact on its channel more."""
     row = session.get_one(MessageRow, message.id, with_for_update=True, populate_existing=True)
     if row.state == MessageState.UNCONFIRMED:  # who answers has received it
         messages.resolve_unconfirmed(session, row.message_id, True, cases.SYSTEM, now)
@@ -120,7 +121,7 @@ def _count_answer(session: Session, case: CaseRow, post: PostRow, message: Messa
     contact = Interaction(
         interaction_id=f"vigie:post:{post.id}",
         customer_id=session.get_one(CustomerRow, case.customer_key).customer_id,
-        channel=CHANNEL,
+        channel=message.channel,
         direction="in",
         at=post.created_at or post.heard_at,
         subject=str(post.attributes.get("title") or "") or None,
@@ -129,7 +130,7 @@ def _count_answer(session: Session, case: CaseRow, post: PostRow, message: Messa
     save_interactions(session, case.brand_id, [contact])
 
 
-def _our_turn(session: Session, case: CaseRow, now: datetime, why: str) -> None:
+def our_turn(session: Session, case: CaseRow, now: datetime, why: str) -> None:
     """What was settled is open again, what waited or slept is ours."""
     if case.state in (CaseState.RESOLVED, CaseState.CLOSED):
         cases.step(session, case, CaseState.REOPENED, now, why=why)
@@ -164,7 +165,7 @@ def _take_bounce(session: Session, post: PostRow, message: MessageRow, now: date
         messages.suppress(session, post.brand_id, CHANNEL, row.address, "hard_bounce", now)
     if MessageState.FAILED in MESSAGE_STEPS[MessageState(row.state)]:
         messages.mark(session, row, MessageState.FAILED, now, reason=f"came back: {status}")
-        _our_turn(session, _case_of(session, row), now, "the message came back")
+        our_turn(session, case_of(session, row), now, "the message came back")
 
 
 def _is_same(one: str, other: str | None) -> bool:

@@ -28,7 +28,7 @@ SHORT_LENGTH = 320
 PARTS = frozenset({"subject", "concern", "ask", "short"})
 FRAME = frozenset({"sender", "greeting", "matter", "letter", "short_message"})
 DISCREET = "mention_other"
-CLAIM_PARTS = frozenset({"reply", "reply_subject", "subject", "letter", "short"})
+CLAIM_PARTS = frozenset({"reply", "reply_short", "reply_subject", "subject", "letter", "short"})
 WHOLE = frozenset({"subject", "letter", "short_message"})  # the texts of a template with a frame of its own
 LONGEST = {"brand": 40, "reference": 24, "first_name": 30, "order": 40, "product": 80}
 
@@ -80,8 +80,8 @@ def render(
 def render_claim(
     part: str, language: str, brand: str, values: Mapping[str, str], otherwise: str = "en", folder: Path | None = None
 ) -> str:
-    """A text of a claim: the `reply` with the link (with `reply_subject` where it is a mail), the `letter` (with
-    `subject`) or the `short` message with the code.
+    """A text of a claim: the `reply` with the link (with `reply_subject` where it is a mail; `reply_short` where there
+    is little room), the `letter` (with `subject`) or the `short` message with the code.
 
     It says nothing of any customer: `values` are an address of ours and spans of time.
     """

@@ -12,25 +12,28 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid5
 
-from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy import CursorResult, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
 from domain.after import RESOLUTION_TEMPLATE, SURVEY_TEMPLATES
 from domain.case import CaseState, may_step
 from domain.claim import CODE_TEMPLATE
 from domain.contact import PastContact
-from domain.message import MESSAGE_STEPS, SENT_STATES, MessageState
+from domain.message import COUNTED_STATES, MESSAGE_STEPS, SENT_STATES, MessageState
 from storage.cases import SYSTEM, add_event, step
 from storage.claims import claim
 from storage.owner import is_dead, this_process
 from storage.secrets import installation_secret
+from storage.switches import shut_for_message
 from storage.tables import CaseRow, CustomerRow, InteractionRow, MessageRow, SuppressionRow
 
 MESSAGE_NAMES = UUID("5d6d0b43-6f0c-4b8e-9c39-0a7f1d2c6b11")
 SUPPRESSION_KEY = "suppression"
 UNWELL_ATTEMPTS, UNWELL_MESSAGES, UNWELL_SPAN = 3, 3, timedelta(hours=1)
+EXPIRED = "it waited until it made no sense any more"
+CALLS = "phone"  # handing over is planning the call: only the call itself answers the customer
 PENDING_STATES = (MessageState.RESERVED, MessageState.HANDING_OVER, MessageState.UNCONFIRMED)
 
 
@@ -38,7 +41,9 @@ PENDING_STATES = (MessageState.RESERVED, MessageState.HANDING_OVER, MessageState
 class Reservation:
     """A message to be sent. `key` is case:purpose:step and names it for ever; `send_after` is aware.
 
-    `decision` keeps why this channel and this time; texts are plain.
+    `decision` keeps why this channel and this time; texts are plain. After `expires_at` it does not go any more;
+    `fallback_of` is the message (its id) that failed before it, `reply_to` the native id of the post that it answers,
+    `extra` what the channel needs beside the text: no personal data.
     """
 
     key: str
@@ -55,6 +60,9 @@ class Reservation:
     purpose: str = "service"
     proactive: bool = True
     paired_with: str | None = None
+    expires_at: datetime | None = None
+    fallback_of: str | None = None
+    reply_to: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -99,9 +107,11 @@ def due(
 ) -> list[MessageRow]:
     """Lease reserved messages whose time has come, the longest waiting first.
 
-    `without` names channels to leave; with `template` only messages of that template are taken.
+    Channels that somebody shut are left; `without` names further ones. With `template` only messages of that
+    template are taken.
     """
     waiting = (MessageRow.state == MessageState.RESERVED) & (MessageRow.send_after <= now)
+    waiting &= ~shut_for_message()
     if without:
         waiting &= MessageRow.channel.not_in(without)
     if template is not None:
@@ -154,11 +164,12 @@ def mark(
     """
     if state not in MESSAGE_STEPS[MessageState(message.state)]:
         raise ValueError(f"a message cannot go from {message.state} to {state}")
+    old = MessageState(message.state)
     values: dict[str, Any] = {"lease_owner": None, "lease_until": None, "reason": reason, **(changes or {})}
     if not _swap(session, message, state=state.value, **values):
         return False
     _event(session, message, f"message_{state}", now, actor=actor, reason=reason)
-    _case_follows(session, message, state, now, actor)
+    _case_follows(session, message, old, state, now, actor)
     return True
 
 
@@ -218,6 +229,48 @@ def came_through(session: Session, message_key: int, at: datetime, provider_id: 
         mark(session, row, MessageState.CANCELLED, at, changes, reason="was handed over after all")
 
 
+def failed_before(session: Session, message: MessageRow) -> list[str]:
+    """The channels that were tried before this message, which is the last of a chain of fallbacks."""
+    channels, earlier = [], message.fallback_of
+    while earlier is not None:
+        row = session.scalars(select(MessageRow).filter_by(message_id=earlier)).one_or_none()
+        if row is None or row.channel in channels:
+            break
+        channels.append(row.channel)
+        earlier = row.fallback_of
+    return channels
+
+
+def last_heard(session: Session, brand_id: str, customer_key: int, channel: str) -> datetime | None:
+    """When the customer last wrote on this channel himself; providers' windows are counted from there."""
+    query = (
+        select(func.max(InteractionRow.at))
+        .join(
+            CustomerRow,
+            (CustomerRow.brand_id == InteractionRow.brand_id) & (CustomerRow.customer_id == InteractionRow.customer_id),
+        )
+        .where(CustomerRow.brand_id == brand_id, CustomerRow.id == customer_key)
+        .where(InteractionRow.channel == channel, InteractionRow.direction == "in")
+    )
+    return session.scalar(query)
+
+
+def expire(session: Session, brand_id: str, now: datetime, limit: int = 500) -> int:
+    """Cancel what waited too long; a person looks at the cases. Returns how many, in the caller's transaction."""
+    old = (MessageRow.state == MessageState.RESERVED) & (MessageRow.expires_at <= now)
+    query = select(MessageRow).where(MessageRow.brand_id == brand_id, old).order_by(MessageRow.id).limit(limit)
+    rows = session.scalars(query.with_for_update(skip_locked=True)).all()
+    return sum(expire_one(session, row, now) for row in rows)
+
+
+def expire_one(session: Session, message: MessageRow, now: datetime) -> bool:
+    """Cancel a message that came too late; its case goes to a person."""
+    if not mark(session, message, MessageState.CANCELLED, now, reason=EXPIRED):
+        return False
+    _contact(_living_case(session, message), "person")
+    return True
+
+
 def unconfirmed_sweep(session: Session, now: datetime, limit: int = 500) -> list[MessageRow]:
     """Mark as unconfirmed what was being handed over by a process that is gone; returns those messages."""
     query = select(MessageRow).where(MessageRow.state == MessageState.HANDING_OVER).order_by(MessageRow.id)
@@ -250,7 +303,7 @@ def resolve_unconfirmed(session: Session, message_id: str, was_sent: bool, actor
 def history(session: Session, brand_id: str, customer_key: int, since: datetime) -> list[PastContact]:
     """What passed between brand and customer since a time, oldest first, for caps and running threads.
 
-    Messages that wait or may have gone out count whenever they were reserved.
+    Messages that wait or may have gone out count whenever they were reserved; one and its fallback count once.
     """
     return sorted(
         [*_messages(session, brand_id, customer_key, since), *_interactions(session, brand_id, customer_key, since)],
@@ -260,10 +313,12 @@ def history(session: Session, brand_id: str, customer_key: int, since: datetime)
 
 def _messages(session: Session, brand_id: str, customer_key: int, since: datetime) -> Iterator[PastContact]:
     sent = MessageRow.state.in_(SENT_STATES) & (MessageRow.handed_over_at >= since)
+    later = aliased(MessageRow)
     query = select(MessageRow).where(
         MessageRow.brand_id == brand_id,
         MessageRow.customer_key == customer_key,
         or_(MessageRow.state.in_(PENDING_STATES), sent),
+        ~exists(select(later.id).where(later.fallback_of == MessageRow.message_id, later.state.in_(COUNTED_STATES))),
     )
     for row in session.scalars(query):
         yield PastContact(
@@ -364,10 +419,12 @@ def _event(
     add_event(session, session.get_one(CaseRow, message.case_id), kind, now, actor, **told)
 
 
-def _case_follows(session: Session, message: MessageRow, state: MessageState, now: datetime, actor: str) -> None:
+def _case_follows(
+    session: Session, message: MessageRow, old: MessageState, state: MessageState, now: datetime, actor: str
+) -> None:
     if message.template == CODE_TEMPLATE or message.template in SURVEY_TEMPLATES:  # neither answers anybody
         return
-    if state is MessageState.HANDED_OVER:
+    if state in SENT_STATES and old not in SENT_STATES and message.via != CALLS:
         _answered(session, _living_case(session, message), message.handed_over_at or now, actor)
     elif state is MessageState.FAILED and message.paired_with is None:  # without the short word nothing is missing
         case = _living_case(session, message)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, cast, delete, or_, select, update
+from sqlalchemy import ColumnElement, String, cast, delete, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from domain.post import AuthorGone, Delete, Event
@@ -24,6 +24,7 @@ from storage.posts import store_events
 from storage.tables import (
     AuthorRow,
     Base,
+    CallbackRow,
     CaseEventRow,
     CaseMoveRow,
     CaseOutcomeRow,
@@ -136,7 +137,8 @@ def _record(session: Session, customer: CustomerRow, actor: str, action: str, no
         "posts": posts,
         "readings": _all(session, ReadingRow, ReadingRow.post_id.in_([post.id for post in posts])),
         "corrections": _all(session, CorrectionRow, CorrectionRow.post_id.in_([post.id for post in posts])),
-        "messages": _all(session, MessageRow, MessageRow.customer_key == customer.id),
+        "messages": _all(session, MessageRow, _messages_to(customer, authors)),
+        "callbacks": _all(session, CallbackRow, CallbackRow.case_id.in_(case_ids)),
         "claims": _all(session, ClaimRow, ClaimRow.author_id.in_([author.id for author in authors])),
         "claim_codes": _all(session, ClaimCodeRow, ClaimCodeRow.customer_key == customer.id),
         "unlinkable": [row for author in authors if (row := unlinkable(session, author)) is not None],
@@ -183,13 +185,14 @@ def erase_customer(
 
 def _erase_record(session: Session, customer: CustomerRow, now: datetime) -> dict[str, int]:
     brand_id, customer_id = customer.brand_id, customer.customer_id
+    messages_emptied = _empty_messages(session, customer)
     posts_emptied = _forget_posts(session, customer, now)
     removed = {table.__tablename__: _delete(session, table, table.customer_key == customer.id) for table in OWNED}
     removed["posts_emptied"] = posts_emptied
     for table in (OrderRow, InteractionRow):
         mine = (table.brand_id == brand_id) & (table.customer_id == customer_id)
         removed[table.__tablename__] = _delete(session, table, mine)
-    removed["messages_emptied"] = _empty_messages(session, customer)
+    removed["messages_emptied"] = messages_emptied
     removed["matches_emptied"] = _forget_matches(session, customer)
     removed["words_undone"] = forget_customer(session, brand_id, customer.id, "vigie", now)
     removed["audits_emptied"] = forget_audits(session, brand_id, customer.id)
@@ -248,15 +251,35 @@ def _forget_posts(session: Session, customer: CustomerRow, now: datetime) -> int
     return stored.deleted
 
 
+def _messages_to(customer: CustomerRow, authors: Sequence[AuthorRow]) -> ColumnElement[bool]:
+    """Messages to him, also those that asked one of his accounts who he is, or answered it in public."""
+    own_cases = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
+    accounts = [(author.network, author.native_id) for author in authors]
+    here = MessageRow.brand_id == customer.brand_id
+    to_accounts = here & tuple_(MessageRow.channel, MessageRow.address).in_(accounts)
+    return or_(MessageRow.customer_key == customer.id, MessageRow.case_id.in_(own_cases), to_accounts)
+
+
 def _empty_messages(session: Session, customer: CustomerRow) -> int:
-    mine = MessageRow.customer_key == customer.id
+    """Before his accounts lose their names: by these it is known what went to them."""
+    mine = _messages_to(customer, _authors(session, customer))
     surveyed = select(CaseRow.id).where(CaseRow.customer_key == customer.id)
     session.execute(update(SurveyRow).where(SurveyRow.case_id.in_(surveyed)).values(comment=None))
     session.execute(update(ResolutionRow).where(ResolutionRow.case_id.in_(surveyed)).values(detail=None))
+    calls = update(CallbackRow).where(CallbackRow.message_key.in_(select(MessageRow.id).where(mine)))
+    session.execute(calls.values(script=None, outcome=None))
     told = ReceiptRow.message_key.in_(select(MessageRow.id).where(mine))
     session.execute(update(ReceiptRow).where(told).values(raw={}))
     session.execute(update(MessageRow).where(mine, MessageRow.state == "reserved").values(state="cancelled"))
-    nobody = {"customer_key": None, "address": None, "subject": None, "body": None, "reason": None}
+    nobody: dict[str, Any] = {
+        "customer_key": None,
+        "address": None,
+        "subject": None,
+        "body": None,
+        "reason": None,
+        "reply_to": None,
+        "extra": {},
+    }
     emptied = update(MessageRow).where(mine).values(**nobody)
     return int(session.execute(emptied).rowcount)  # type: ignore[attr-defined]
 

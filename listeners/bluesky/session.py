@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class Account:
     """Who asks: a handle, an app password, and the file that keeps the session."""
 
     handle: str
-    password: str
+    password: str = field(repr=False)
     kept_in: Path
 
     @classmethod
@@ -198,6 +198,12 @@ class Access:
         from atproto_client.client.session import Session
 
         return None if self._session is None else Session.decode(self._session).did
+
+    def headers(self) -> dict[str, str]:
+        """What opens the server for the signed-in account, once a question has shown that the session holds."""
+        from atproto_client.client.session import Session
+
+        return {} if self._session is None else {"Authorization": f"Bearer {Session.decode(self._session).access_jwt}"}
 
     # --- the session -----------------------------------------------------------------------------
 

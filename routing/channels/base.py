@@ -5,15 +5,18 @@ without `hand_over` leaves no trace at the provider. `hand_over` takes the last 
 two the caller commits "handing over", so that no crash can make a message go out twice.
 
 What may go wrong, as types:
-    Transient           surely not handed over, may work later
-    └── Unavailable     the provider as a whole does not answer: no fault of this message
+    Transient           surely not handed over (but see Unanswered), may work later
+    ├── Unavailable     the provider as a whole does not answer: no fault of this message
+    └── Unanswered      nobody knows, but asking again does no harm: the provider knows our id (`idempotent`)
     Permanent           surely not handed over, and never will be
-    └── AddressRefused  because of the address: write to it no more
+    ├── AddressRefused  because of the address: write to it no more (OptedOut: because its holder said so)
+    └── Gone            what it answers is there no more: nothing is left to say
     Uncertain           nobody knows: only `hand_over` may say so
     Misconfigured       the channel cannot work as it is set up; its messages wait
 No error text holds an address, a credential or a word of the message.
 """
 
+import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -26,8 +29,10 @@ from typing import Any, ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict
 
 import routing.channels
-from domain.errors import Misconfigured, Permanent, Transient
-from domain.message import OutgoingMessage
+from domain.contact import ContactPolicy
+from domain.errors import BadInput, Misconfigured, Permanent, Transient
+from domain.message import MessageState, OutgoingMessage
+from storage.database import Database
 
 SHADOW = "folder"
 
@@ -36,8 +41,24 @@ class Unavailable(Transient):
     """The provider does not answer at all: the whole channel waits."""
 
 
+class Unanswered(Transient):
+    """A provider that is `idempotent` did not say whether it took the message: it is asked again."""
+
+
 class AddressRefused(Permanent):
     """The address does not exist or takes no messages: a hard bounce."""
+
+
+class Gone(Permanent):
+    """The post that a message answers was deleted: it is taken back, and nobody has to look."""
+
+
+class OptedOut(AddressRefused):
+    """Whoever holds the address told the provider that he wants no more messages: the same as STOP."""
+
+
+class Forged(BadInput):
+    """A delivery at a door of ours that the provider did not sign."""
 
 
 class ChannelTable(BaseModel):
@@ -54,10 +75,19 @@ class ChannelSettings(ChannelTable):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What carriers are made with, beside their settings: the clock (UTC), and paths of the settings."""
+    """What carriers are made with, beside their settings: the clock (UTC), and paths of the settings.
+
+    `public_url` is where the outside finds the console, "" if nowhere; without it nobody can send us receipts.
+    `database` and `policy` (a brand's rules of contact) are for carriers that hand over inside the house.
+    `secret` says what the environment holds under a name in the settings.
+    """
 
     now: Callable[[], datetime]
     path: Callable[[str], Path]
+    public_url: str = ""
+    database: Callable[[], Database] | None = None
+    policy: Callable[[str], ContactPolicy] = lambda _brand_id: ContactPolicy()
+    secret: Callable[[str], str | None] = os.environ.get
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +95,56 @@ class Handed:
     """The provider took the message; `provider_id` is its name for it, "" if it gave none."""
 
     provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came to a door: header names in lower case, `url` as the sender called it, `body` as it was signed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of a message. `event_id` is the same however often it says so.
+
+    The message is known by our id, or by the provider's name for it. `suppress` says why the address must not be
+    written to again, "" where it may; `code` is the provider's own word. `at` is aware.
+    """
+
+    event_id: str
+    state: MessageState
+    at: datetime
+    provider_id: str = ""
+    message_id: str = ""
+    code: str = ""
+    suppress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a customer wrote back. `address` is his, as messages have it; `answers` names the message, if anything."""
+
+    event_id: str
+    address: str
+    text: str
+    at: datetime
+    answers: str = ""
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a delivery told, and what its sender wants to be answered."""
+
+    receipts: tuple[Receipt, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    answer: str = ""
+    media_type: str = "text/plain"
 
 
 class Staged(Protocol):
@@ -80,6 +160,7 @@ class Channel(Protocol):
 
     `name` is the provider's and names the settings, `[channels.NAME]`; `channel` is what it carries: two providers of
     text messages both carry `sms`. Client libraries are imported when a channel is made, not with its file.
+    `to_accounts`: it carries messages to one address, not only answers below a post that everybody reads.
     `idempotent`: handing the same message id over again does not reach the customer again.
     `hand_over_seconds`: the longest that `hand_over` may take; leases are made to outlast it.
     """
@@ -90,6 +171,7 @@ class Channel(Protocol):
     max_length: ClassVar[int | None] = None
     carries_subject: ClassVar[bool] = False
     attachments: ClassVar[bool] = False
+    to_accounts: ClassVar[bool] = True
     may_write_first: ClassVar[bool] = True
     window_hours: ClassVar[float | None] = None
     needs_template: ClassVar[bool] = False
@@ -100,6 +182,16 @@ class Channel(Protocol):
     def make(cls, settings: Any, around: Surroundings) -> Self:
         """The channel of its table. Raises Misconfigured where something is missing."""
         ...
+
+    @classmethod
+    def length(cls, text: str) -> int:
+        """How long a text is as this channel counts, to be held against `max_length`."""
+        return len(text)
+
+    @classmethod
+    def reply(cls, text: str, handle: str) -> str:
+        """A public reply as it will stand under the post of an account of that name."""
+        return text
 
     @property
     def hand_over_seconds(self) -> float:
@@ -113,6 +205,10 @@ class Channel(Protocol):
     def lookup(self, message_id: str) -> bool | None:
         """Whether the provider has this message; None where it cannot prove either."""
         return None
+
+    def hear(self, delivery: Delivery) -> Heard:
+        """What a delivery at `/receipts/NAME` tells. Raises Forged, and BadInput for what cannot be read."""
+        raise Forged("this channel has no door")
 
     def check(self) -> None:
         """Connect, log in, let go. Raises what stands in the way; sends nothing."""
@@ -154,6 +250,14 @@ def carriers_of(tables: Mapping[str, ChannelTable], around: Surroundings) -> dic
             raise Misconfigured(f"channels.{name} and channels.{other} both carry {kind.channel}: switch one off")
         found[kind.channel] = kind.make(table, around)
     return found
+
+
+def carrier_named(tables: Mapping[str, ChannelTable], name: str, around: Surroundings) -> Channel | None:
+    """The carrier of this name, None where there is none or it is off. Raises Misconfigured."""
+    kind, table = find_channels().get(name), tables.get(name)
+    if kind is None or not (isinstance(table, ChannelSettings) and table.on):
+        return None
+    return kind.make(table, around)
 
 
 def find_channels() -> dict[str, type[Channel]]:

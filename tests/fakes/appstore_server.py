@@ -5,6 +5,7 @@ with AppStoreServer() as server:
     AppStoreListener(AppStoreKey(private_key(), server.key_id, server.issuer_id), server.base_url, apps=[server.app])
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -110,10 +111,26 @@ class AppStoreServer(FakeServer):
     def _answer(self, request: Request) -> Reply:
         if request.path == f"/v1/apps/{self.app}/customerReviews":
             return self._page(request)
+        if request.path == "/v1/apps":
+            return Reply({"data": [{"type": "apps", "id": self.app}], "links": {}})
+        if request.method == "POST" and request.path == "/v1/customerReviewResponses":
+            return self._respond(json.loads(request.body)["data"])
         for review in self.reviews:
             if request.path == f"/v1/customerReviews/{review['id']}":
-                return Reply({"data": review, "links": {}})
+                answer = self.answers.get(review["id"])
+                included = {"included": [answer]} if answer and request.query.get("include") == "response" else {}
+                return Reply({"data": review, "links": {}, **included})
         return error(404, "NOT_FOUND")
+
+    def _respond(self, data: dict[str, Any]) -> Reply:
+        """The developer's answer, in the place of an older one."""
+        of = data["relationships"]["review"]["data"]
+        if data["type"] != "customerReviewResponses" or of["type"] != "customerReviews":
+            return error(409, "ENTITY_ERROR.RELATIONSHIP.INVALID")
+        if of["id"] not in {review["id"] for review in self.reviews}:
+            return error(404, "NOT_FOUND")
+        self.answer_review(of["id"], data["attributes"]["responseBody"], START)
+        return Reply({"data": self.answers[of["id"]]}, 201)
 
     def _page(self, request: Request) -> Reply:
         query = request.query

@@ -19,6 +19,8 @@ __all__ = ["BlueskyServer", "Fault"]
 
 START = datetime(2026, 11, 2, 10, tzinfo=UTC)
 ALICE, BRAND = "did:plc:alicealicealicealicealice", "did:plc:brandbrandbrandbrandbrand"
+CHAT = "did:web:api.bsky.chat#bsky_chat"
+OPEN = ("com.atproto.repo.getRecord", "com.atproto.identity.resolveHandle")
 HANDLE, PASSWORD = "brand.example", "abcd-efgh-ijkl-mnop"
 
 
@@ -50,6 +52,9 @@ class BlueskyServer(FakeServer):
         self.logins = self.refreshes = 0
         self._access: set[str] = set()
         self._refresh: set[str] = set()
+        self.records: dict[str, dict[str, Any]] = {}
+        self.chats: list[dict[str, Any]] = []
+        self.chat_refusal = ""
         self._posted = self._tokens = 0
         self._asked = threading.local()
 
@@ -140,11 +145,16 @@ class BlueskyServer(FakeServer):
             "app.bsky.feed.searchPosts": self._search,
             "app.bsky.feed.getPosts": self._get_posts,
             "app.bsky.actor.getProfiles": self._get_profiles,
+            "com.atproto.repo.putRecord": self._put_record,
+            "com.atproto.repo.getRecord": self._get_record,
+            "com.atproto.identity.resolveHandle": self._resolve_handle,
+            "chat.bsky.convo.getConvoForMembers": self._conversation,
+            "chat.bsky.convo.sendMessage": self._send_message,
         }
         if method not in answers:
             return Reply({"error": "MethodNotImplemented", "message": "Method Not Implemented"}, 501)
         token = (request.token or "").removeprefix("Bearer ")
-        if request.path not in BlueskyServer.spared:
+        if request.path not in BlueskyServer.spared and method not in OPEN:
             if not token and not self.signed_out:
                 return _error(401, "AuthMissing", "Authentication Required")
             if token and token not in self._access:
@@ -202,6 +212,39 @@ class BlueskyServer(FakeServer):
     def _get_posts(self, _: Request) -> Reply:
         shown = [view for view in self.posts if view["uri"] in self._asked.query["uris"]]
         return Reply({"posts": [view for view in shown if view["author"]["did"] not in self._hidden]}, headers=RATE)
+
+    def _put_record(self, request: Request) -> Reply:
+        """A new record, or another one in the place of one."""
+        asked = json.loads(request.body)
+        if asked["repo"] != BRAND or len(asked["rkey"]) != 13 or "reply" not in asked["record"]:
+            return _error(400, "InvalidRequest", "not a reply of this account")
+        uri = uri_of(asked["rkey"], BRAND)
+        self.records[uri] = asked["record"]
+        return Reply({"uri": uri, "cid": f"bafyrei{asked['rkey']}", "validationStatus": "valid"})
+
+    def _get_record(self, request: Request) -> Reply:
+        uri = uri_of(request.query["rkey"], request.query["repo"])
+        if uri not in self.records:
+            return _error(400, "RecordNotFound", "Could not locate record")
+        return Reply({"uri": uri, "value": self.records[uri]})
+
+    def _resolve_handle(self, request: Request) -> Reply:
+        if request.query["handle"] != "alice.example":
+            return _error(400, "InvalidRequest", "Unable to resolve handle")
+        return Reply({"did": ALICE})
+
+    def _conversation(self, request: Request) -> Reply:
+        if request.headers.get("atproto-proxy") != CHAT:
+            return _error(501, "MethodNotImplemented", "XRPC Not Supported")
+        if self.chat_refusal:
+            return _error(400, self.chat_refusal, "recipient has disabled incoming messages")
+        return Reply({"convo": {"id": f"with {request.query['members']}", "members": [], "unreadCount": 0}})
+
+    def _send_message(self, request: Request) -> Reply:
+        if request.headers.get("atproto-proxy") != CHAT:
+            return _error(501, "MethodNotImplemented", "XRPC Not Supported")
+        self.chats.append(json.loads(request.body))
+        return Reply({"id": f"3k{len(self.chats)}", "rev": "1", "text": self.chats[-1]["message"]["text"]})
 
     @property
     def _hidden(self) -> set[str]:

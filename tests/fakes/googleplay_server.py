@@ -5,10 +5,11 @@ with GooglePlayServer() as server:
     GooglePlayListener(server.key(), server.base_url, packages=[server.package])
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -21,6 +22,7 @@ __all__ = ["Fault", "GooglePlayServer"]
 START = datetime(2026, 11, 2, 10, tzinfo=UTC)
 SCOPE = "https://www.googleapis.com/auth/androidpublisher"
 AUDIENCE = "https://oauth2.googleapis.com/token"  # whatever address the key file names
+LONGEST_REPLY = 350
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -104,14 +106,30 @@ class GooglePlayServer(FakeServer):
             return self.token_reply or self._token(request)
         if request.token != f"Bearer {self.token}":
             return Reply({"error": {"code": 401, "message": "no credentials", "status": "UNAUTHENTICATED"}}, 401)
+        path = unquote(request.path)
         root = f"/androidpublisher/v3/applications/{self.package}/reviews"
-        if request.path == root:
+        if path == root:
             return self._page(request.query)
-        if request.path.startswith(f"{root}/"):
+        if path.startswith(f"{root}/"):
+            if request.method == "POST" and path.endswith(":reply"):
+                return self._reply(request, path.removeprefix(f"{root}/").removesuffix(":reply"))
             for review in self.reviews:
-                if review["reviewId"] == request.path.removeprefix(f"{root}/"):
+                if review["reviewId"] == path.removeprefix(f"{root}/"):
                     return Reply(review)
         return Reply({"error": {"code": 404, "message": "not found", "status": "NOT_FOUND"}}, 404)
+
+    def _reply(self, request: Request, id_: str) -> Reply:
+        """The developer's answer, in the place of an older one."""
+        text = json.loads(request.body)["replyText"]
+        found = [review for review in self.reviews if review["reviewId"] == id_]
+        if not found:
+            return Reply({"error": {"code": 404, "message": "not found", "status": "NOT_FOUND"}}, 404)
+        if len(text) > LONGEST_REPLY:
+            return Reply({"error": {"code": 400, "message": "too long", "status": "INVALID_ARGUMENT"}}, 400)
+        found[0]["comments"] = found[0]["comments"][:1]
+        self.answer_review(id_, text, START)
+        edited = {"seconds": str(int(START.timestamp())), "nanos": 0}
+        return Reply({"result": {"replyText": text, "lastEdited": edited}})
 
     def _token(self, request: Request) -> Reply:
         """The token for an assertion (RFC 7523) that the service account really signed."""

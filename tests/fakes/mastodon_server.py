@@ -34,6 +34,8 @@ class MastodonServer(FakeServer):
         self.account_scope = True
         self.streams: list[_Stream] | None = []
         self.stream_type = "text/event-stream"
+        self.published: dict[str, dict[str, Any]] = {}
+        self.accounts = [self.account()]
         self._posted = 0
 
     def __enter__(self) -> Self:
@@ -109,8 +111,33 @@ class MastodonServer(FakeServer):
     def answer(self, request: Request) -> Reply:
         if self.tokens is not None and (request.token or "").removeprefix("Bearer ") not in self.tokens:
             return Reply({"error": "The access token was revoked"}, 401)
+        if request.method == "POST" and request.path == "/api/v1/statuses":
+            return self._publish(request)
+        if request.path == "/api/v2/search" and request.query.get("resolve") == "true":
+            return self._resolve(request.query)
         status, body, headers = self._answer(request.path, request.query)
         return Reply(body, status, headers)
+
+    def _publish(self, request: Request) -> Reply:
+        """A status of the brand's account; the same key within an hour gives the same status."""
+        key, told = request.headers.get("idempotency-key", ""), json.loads(request.body)
+        parent = told.get("in_reply_to_id")
+        if parent is not None and parent not in {status["id"] for status in self.statuses}:
+            return Reply({"error": "Record not found"}, 404)
+        if not key or key not in self.published:
+            number = f"9{len(self.published)}"
+            uri = f"https://home.example/users/brand/statuses/{number}"
+            self.published[key or number] = self.post(
+                number, f"<p>{told['status']}</p>", uri=uri, in_reply_to_id=parent, visibility=told["visibility"],
+                account=self.account(id="1", acct="brand", uri="https://home.example/users/brand"),
+            )  # fmt: skip
+        return Reply(self.published[key])
+
+    def _resolve(self, query: dict[str, str]) -> Reply:
+        asked = query["q"]
+        statuses = [status for status in self.statuses if asked in (status["uri"], status["url"])]
+        accounts = [one for one in self.accounts if asked in (one["uri"], one["url"], f"@{one['acct']}")]
+        return Reply({"accounts": accounts, "statuses": statuses, "hashtags": []})
 
     def _answer(self, path: str, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
         if path.startswith("/api/v1/timelines/"):

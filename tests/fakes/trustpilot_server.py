@@ -5,12 +5,15 @@ with TrustpilotServer() as server:
     TrustpilotListener("a-key", server.base_url)
 """
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.fakes.server import FakeServer, Reply, Request
 
 START = datetime(2026, 11, 2, 10, tzinfo=UTC)
+TOKEN_PATH = "/v1/oauth/oauth-business-users-for-applications/accesstoken"
 UNIT = "46a1b2c3"
 
 
@@ -24,7 +27,7 @@ class TrustpilotServer(FakeServer):
 
     def __init__(self, api_key: str = "a-token") -> None:
         super().__init__()
-        self.api_key = api_key
+        self.api_key, self.api_secret = api_key, "a-secret"
         self.reviews: list[dict[str, Any]] = []
         self.page_limit = 100
         self.ignores_paging = False
@@ -67,6 +70,10 @@ class TrustpilotServer(FakeServer):
         self.reviews = [review for review in self.reviews if review["id"] != id_]
 
     def answer(self, request: Request) -> Reply:
+        if request.path == TOKEN_PATH:
+            return self._token(request)
+        if request.method == "POST":
+            return self._reply(request)
         if request.headers.get("apikey") != self.api_key:
             return Reply({"fault": {"faultstring": "Invalid ApiKey", "detail": {"errorcode": "oauth"}}}, 401)
         parts = request.path.strip("/").split("/")
@@ -76,6 +83,23 @@ class TrustpilotServer(FakeServer):
             found = [review for review in self.reviews if review["id"] == parts[2]]
             return Reply(found[0]) if found else self._missing()
         return self._missing()
+
+    def _token(self, request: Request) -> Reply:
+        pair = base64.b64encode(f"{self.api_key}:{self.api_secret}".encode()).decode()
+        if request.token != f"Basic {pair}" or request.body != b"grant_type=client_credentials":
+            return Reply({"reason": "Invalid credentials"}, 401)
+        return Reply({"access_token": "a-bearer", "expires_in": "359999"})
+
+    def _reply(self, request: Request) -> Reply:
+        """The company's answer; a review has one."""
+        if request.token != "Bearer a-bearer":
+            return Reply({"reason": "Invalid token"}, 401)
+        parts, told = request.path.strip("/").split("/"), json.loads(request.body)
+        found = [review for review in self.reviews if review["id"] == parts[3]]
+        if parts[:3] != ["v1", "private", "reviews"] or parts[4:] != ["reply"] or not found:
+            return self._missing()
+        found[0]["companyReply"] = {"text": told["message"], "createdAt": iso(START), "updatedAt": None}
+        return Reply({}, 201)
 
     def _unit(self) -> Reply:
         return Reply({"id": UNIT, "displayName": "Hirondelle", "numberOfReviews": {"total": len(self.reviews)}})

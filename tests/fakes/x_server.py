@@ -7,10 +7,13 @@ with XServer() as server:
 
 import json
 import queue
+import re
 import select
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from urllib.parse import parse_qs
+
+from oauthlib.oauth1 import Client
 
 from tests.fakes.server import FakeServer, Fault, Reply, Request, _Handler
 
@@ -59,6 +62,9 @@ class XServer(FakeServer):
         self.says: queue.Queue[bytes | None] = queue.Queue()
         self.connected = 0
         self.now = NOW
+        self.keys = ("app-key", "app-secret", "900-token", "token-secret")
+        self.refuses_copies = False
+        self.messages: list[tuple[str, str]] = []
         self._posted = 0
 
     def __enter__(self) -> Self:
@@ -131,6 +137,8 @@ class XServer(FakeServer):
     # --- answers ---------------------------------------------------------------------------------
 
     def answer(self, request: Request) -> Reply:
+        if (request.token or "").startswith("OAuth "):
+            return self._as_account(request)
         if not (request.token or "").startswith("Bearer "):
             return Reply({"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}, 401)
         path = request.path
@@ -145,6 +153,46 @@ class XServer(FakeServer):
         if path == "/2/tweets/search/stream/rules":
             return self._rules(request)
         return Reply({"title": "Not Found", "type": "about:blank"}, 404)
+
+    def _as_account(self, request: Request) -> Reply:
+        """What the brand's account does, once its signature (RFC 5849) was looked at."""
+        if not self._is_signed(request):
+            return Reply({"title": "Unauthorized", "type": "about:blank", "status": 401}, 401)
+        if request.path == "/2/users/me":
+            return Reply({"data": {"id": "900", "username": "hirondelle", "name": "Hirondelle"}})
+        told = json.loads(request.body)
+        if request.path == "/2/tweets":
+            return self._write(told)
+        if request.path.startswith("/2/dm_conversations/with/"):
+            return self._message(request.path.split("/")[4], told)
+        return Reply({"title": "Not Found", "type": "about:blank"}, 404)
+
+    def _is_signed(self, request: Request) -> bool:
+        said = dict(re.findall(r'(\w+)="([^"]*)"', request.token or ""))
+        same = {"nonce": said.get("oauth_nonce"), "timestamp": said.get("oauth_timestamp")}
+        _, headers, _ = Client(*self.keys, **same).sign(f"{self.base_url}{request.path}", request.method)
+        return bool(headers["Authorization"] == request.token)
+
+    def _write(self, told: dict[str, Any]) -> Reply:
+        parent = told["reply"]["in_reply_to_tweet_id"]
+        if parent in self.gone | self.hidden or parent not in {post["id"] for post in self.posts}:
+            return self._forbidden("You attempted to reply to a Tweet that is deleted or not visible to you.")
+        if self.refuses_copies and told["text"] in {post["text"] for post in self.posts}:
+            return self._forbidden("You are not allowed to create a Tweet with duplicate content.")
+        if "@hirondelle" not in next(post["text"] for post in self.posts if post["id"] == parent):
+            return self._forbidden("Reply to this conversation is not allowed because you have not been mentioned")
+        new = self.post(f"reply{self._posted}", told["text"], author_id="900", conversation_id=parent)
+        return Reply({"data": {"id": new["id"], "text": told["text"]}}, 201)
+
+    def _message(self, whom: str, told: dict[str, Any]) -> Reply:
+        if whom not in self.users:
+            return self._forbidden("You cannot send messages to this user.")
+        self.messages.append((whom, told["text"]))
+        return Reply({"data": {"dm_conversation_id": f"900-{whom}", "dm_event_id": f"12{len(self.messages)}"}}, 201)
+
+    @staticmethod
+    def _forbidden(detail: str) -> Reply:
+        return Reply({"title": "Forbidden", "type": "about:blank", "status": 403, "detail": detail}, 403)
 
     def _listing(
         self, request: Request, known: set[str], token_name: str, fewest: int, window: timedelta | None

@@ -15,11 +15,22 @@ from sqlalchemy.orm import Session
 
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
 from domain.message import MessageState, OutgoingMessage
-from routing.channels.base import AddressRefused, Carriers, Channel, Handed, Unavailable
+from routing.channels.base import (
+    AddressRefused,
+    Carriers,
+    Channel,
+    Handed,
+    Heard,
+    OptedOut,
+    Receipt,
+    Unanswered,
+    Unavailable,
+)
 from routing.channels.email import EmailChannel, EmailOptions
 from routing.channels.folder import FolderChannel, FolderOptions
 from routing.outbox import Backoff, Cancel, Delivered, Hold, deliver, sweep
-from storage import messages
+from routing.receipts import take
+from storage import messages, switches
 from storage.cases import cancel_reserved
 from storage.claims import release_dead
 from storage.database import Database
@@ -589,6 +600,115 @@ def test_each_fault_of_a_mail_server_ends_as_it_should(database, outbox, filled,
     suppressed = "5.1.1" in str(faults)
     with database.read() as session:
         assert (session.scalar(select(func.count(SuppressionRow.id))) == 1) == suppressed
+
+
+@both
+@pytest.mark.parametrize("name", ["email", "all"])
+def test_a_channel_that_is_shut_keeps_its_messages_and_goes_on_when_it_is_opened(database, outbox, filled, clock, name):
+    filled(3)
+    with database.begin() as session:
+        assert switches.shut_channel(session, BRAND, name, "wrong text", "ana", clock())
+        assert not switches.shut_channel(session, BRAND, name, "again", "ana", clock())
+    channel = Scripted()
+    assert outbox(channel) == Delivered()
+    assert states(database) == {"reserved": 3}
+    with database.begin() as session:
+        assert switches.open_channel(session, BRAND, name, "mended", "ana", clock())
+    assert outbox(channel).handed_over == 3
+
+
+@both
+def test_a_channel_that_is_shut_while_the_provider_is_engaged_hands_nothing_over(database, outbox, filled, clock):
+    filled(2)
+
+    class Slow(Scripted):
+        @contextmanager
+        def stage(self, message: OutgoingMessage) -> Iterator["_Scripted"]:
+            with database.begin() as session:
+                switches.shut_channel(session, BRAND, "email", "wrong text", "ana", clock())
+            yield _Scripted(self, message)
+
+    channel = Slow()
+    assert outbox(channel) == Delivered(held=2)
+    assert channel.handed == []
+    assert "message_postponed" not in events(database)
+
+
+def test_another_channel_or_brand_is_not_shut_with_it(database, outbox, filled, clock):
+    filled()
+    with database.begin() as session:
+        switches.shut_channel(session, BRAND, "sms", "x", "ana", clock())
+    assert outbox(Scripted()).handed_over == 1
+
+
+def test_what_comes_too_late_does_not_go(database, outbox, filled, clock):
+    filled()
+    with database.begin() as session:
+        session.execute(update(MessageRow).values(expires_at=clock() + timedelta(hours=1)))
+    clock.pass_(hours=1)
+    assert outbox(Scripted()) == Delivered(cancelled=1)
+    assert case(database).contact_state == "person"
+    assert "no sense" in str(only(database).reason)
+
+
+def test_an_idempotent_provider_is_asked_again_and_a_person_looks_in_the_end(database, outbox, filled, clock):
+    filled()
+    channel = Scripted(answers=[Unanswered("silence")] * 3)
+    for _ in range(2):
+        assert outbox(channel) == Delivered(retried=1)
+        clock.pass_(hours=1)
+    assert outbox(channel) == Delivered(unconfirmed=1)
+
+
+def test_a_provider_that_asks_to_wait_costs_no_message_an_attempt(database, outbox, filled, clock):
+    filled(3)
+    channel = Scripted(answers=[Unavailable("wait", 120)])
+    done = outbox(channel)
+    assert (done.handed_over, done.retried, len(done.errors)) == (0, 1, 1)
+    with database.read() as session:
+        assert set(session.scalars(select(MessageRow.attempts))) == {0}
+    clock.pass_(seconds=121)
+    assert outbox(channel).handed_over == 3
+
+
+def test_who_told_the_provider_to_stop_is_suppressed_as_one_who_said_stop(database, outbox, filled):
+    filled()
+    outbox(Scripted(answers=[OptedOut("no")]))
+    with database.read() as session:
+        assert session.scalars(select(SuppressionRow.reason)).one() == "stop"
+
+
+@pytest.mark.parametrize(("hours", "open_"), [(None, False), (23, True), (23.95, False), (25, False)])
+def test_a_channel_with_a_window_learns_whether_it_is_open(database, outbox, filled, clock, monkeypatch, hours, open_):
+    filled()
+    seen = []
+    if hours is not None:
+        told = {"brand_id": BRAND, "interaction_id": "1", "customer_id": "C0", "channel": "email", "direction": "in"}
+        with database.begin() as session:
+            session.add(InteractionRow(**told, at=clock() - timedelta(hours=hours), row_hash=""))
+
+    class Windowed(Scripted):
+        window_hours: ClassVar[float | None] = 24.0
+
+        @contextmanager
+        def stage(self, message: OutgoingMessage) -> Iterator["_Scripted"]:
+            seen.append(message.extra["window_open"])
+            yield _Scripted(self, message)
+
+    outbox(Windowed())
+    assert seen == [open_]
+
+
+def test_a_receipt_that_was_quicker_than_our_commit_is_taken_with_it(database, outbox, filled, clock):
+    filled()
+
+    def say() -> None:
+        told = Heard((Receipt("e1", MessageState.DELIVERED, clock(), "p1"),))
+        with database.begin() as session:
+            take(session, BRAND, "scripted", "email", told, clock())
+
+    assert outbox(Scripted(during=say)).handed_over == 1
+    assert states(database) == {"delivered": 1}
 
 
 def test_greylisting_is_waited_out(database, outbox, filled, clock):

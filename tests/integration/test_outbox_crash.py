@@ -6,6 +6,7 @@ A dozen kills in every run, 250 with `--long`, or as many as VIGIE_TEST_KILLS sa
 import multiprocessing
 import os
 import random
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,6 @@ from tests.fakes.outbox import fill
 from tests.fakes.outbox_worker import Order, work
 from tests.fakes.smtp import FakeSmtp
 
-LONGEST_LIFE = 0.2
 QUEUE = 25  # messages that wait at the start of each life, so that there is work to be killed at
 
 
@@ -39,19 +39,33 @@ def processes() -> multiprocessing.context.ForkServerContext:
 def drill(database: Database, processes: multiprocessing.context.ForkServerContext, order: Order, kills: int) -> int:
     """Start a worker, kill it at a random moment, so many times; returns how many were killed at work."""
     dice, killed = random.Random(20261116), 0
+    whole = life(database, processes, order)
     for _ in range(kills):
         top_up(database)
         at_work = processes.Event()
         worker = processes.Process(target=work, args=(order, at_work))
         worker.start()
         assert at_work.wait(60)
-        worker.join(dice.uniform(0, LONGEST_LIFE))
+        worker.join(dice.uniform(0, whole))
         killed += worker.is_alive()
         worker.kill()
         worker.join(60)
     work(order)
     assert killed >= kills / 3, "the workers were done before they were killed: the drill shows nothing"
+    assert len(states(database)) > QUEUE + kills, "the workers were killed before they began: the drill shows nothing"
     return killed
+
+
+def life(database: Database, processes: multiprocessing.context.ForkServerContext, order: Order) -> float:
+    """How long a life takes that nobody ends, on this machine as it is now (seconds)."""
+    top_up(database)
+    at_work = processes.Event()
+    worker = processes.Process(target=work, args=(order, at_work))
+    worker.start()
+    assert at_work.wait(60)
+    begun = time.monotonic()
+    worker.join(300)
+    return time.monotonic() - begun
 
 
 def top_up(database: Database) -> None:
@@ -65,12 +79,15 @@ def states(database: Database) -> dict[str, str]:
         return dict(session.execute(select(MessageRow.message_id, MessageRow.state)).all())
 
 
-def test_kill_9_at_any_moment_mails_nobody_twice_and_loses_nobody(database, database_url, processes, kills):
+def test_kill_9_at_any_moment_mails_nobody_twice_and_loses_nobody(
+    database, database_url, processes, kills, record_testsuite_property
+):
     with FakeSmtp() as server:
         killed = drill(database, processes, Order(database_url, server.port), kills)
         mails = {name.strip("<>").partition("@")[0]: times for name, times in server.count().items()}
     outcome = states(database)
     told = Counter(outcome.values())
+    record_testsuite_property("drill", f"{killed} killed, {len(outcome)} messages, {len(mails)} mails, {dict(told)}")
     assert set(mails.values()) == {1}, "somebody was mailed twice"
     assert set(outcome.values()) <= {"handed_over", "unconfirmed"}, told
     assert {name for name, state in outcome.items() if state == "handed_over"} <= set(mails), "somebody was lost"

@@ -25,6 +25,7 @@ from storage.tables import (
     AuditRow,
     AuthorRow,
     Base,
+    CallbackRow,
     CaseEventRow,
     CaseOutcomeRow,
     CaseRow,
@@ -107,7 +108,7 @@ def give_messages(session: Session, case: CaseRow) -> None:
         wanted = messages.Reservation(
             key=f"{case.id}:service:{step}", case_id=case.id, customer_key=case.customer_key, channel="email",
             address=EMAIL, template="delivery", language="fr", subject=f"Votre commande {ORDER}",
-            body="Bonjour Solène", send_after=NOW,
+            body="Bonjour Solène", send_after=NOW, extra={"values": {"first_name": "Solène"}},
         )  # fmt: skip
         row = messages.reserve(session, BRAND.id, wanted, NOW)
         assert row is not None
@@ -119,6 +120,11 @@ def give_messages(session: Session, case: CaseRow) -> None:
             )  # fmt: skip
     ticket = DeskTicketRow(brand_id=BRAND.id, case_id=case.id, desk="zendesk", remote_id="7", created_at=NOW)
     session.add(ticket)
+    call = CallbackRow(
+        brand_id=BRAND.id, case_id=case.id, message_key=row.id, starts_at=NOW, ends_at=NOW + timedelta(hours=1)
+    )
+    call.script, call.outcome = "Bonjour Solène", f"joindre Solène au {PHONE}"
+    session.add(call)
     survey = SurveyRow(brand_id=BRAND.id, case_id=case.id, kind="csat", asked_at=NOW, score=2, answered_at=NOW)
     survey.comment = "Merci, Solène"
     session.add(survey)
