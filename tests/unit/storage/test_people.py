@@ -157,7 +157,7 @@ class TestExport:
         counts = {name: len(rows) for name, rows in held.items() if isinstance(rows, list)}
         told = json.dumps(held, default=str, ensure_ascii=False)
         empty = {name for name, number in counts.items() if not number}
-        assert empty == {"audit", "history", "links", "claims", "claim_codes", "unlinkable"}
+        assert empty == {"audit", "case_moves", "history", "links", "claims", "claim_codes", "unlinkable"}
         assert counts["contact_points"] == 3
         assert counts["posts"] == counts["readings"] == 1
         for word in ("Solène Quémeneur", EMAIL, PHONE, ORDER, ACCOUNT, "Merci, Solène", "250 ok"):
