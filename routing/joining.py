@@ -165,7 +165,10 @@ def strands_of(session: Session, brand_id: str, customer_key: int) -> list[Stran
         .where(MatchRow.brand_id == brand_id, MatchRow.customer_key == customer_key, MatchRow.action == Action.LINK)
         .where(PostRow.stage.in_(("read", "routed")), ReadingRow.unhappy)
     )
-    found = [told for told in session.execute(query) if told[2] is None or told[2].customer_key == customer_key]
+    rows: list[tuple[PostRow, ReadingRow, CaseRow | None]] = [
+        (told[0], told[1], told[2]) for told in session.execute(query)
+    ]
+    found = [row for row in rows if row[2] is None or row[2].customer_key == customer_key]
     said = _said_with(session, brand_id, [post for post, _, _ in found])
     known: dict[int, tuple[bool, bool]] = {}
     return [_strand(session, post, reading, case, said, known) for post, reading, case in found]
@@ -183,7 +186,7 @@ def _strand(
     said: Said,
     known: dict[int, tuple[bool, bool]],
 ) -> Strand:
-    words = list(said.get((post.network, post.thread, post.author_id), ())) or [(post, reading)]
+    words = said.get((post.network, post.thread, post.author_id), [(post, reading)])
     at = post.created_at or post.heard_at
     strand = Strand(
         post=post.id,
