@@ -184,7 +184,7 @@ def _strand(
     said: Said,
     known: dict[int, tuple[bool, bool]],
 ) -> Strand:
-    words = list(said.get((post.network, post.thread, post.author_id), ())) or [(post, reading)]
+    words = said.get((post.network, post.thread, post.author_id), [(post, reading)])
     at = post.created_at or post.heard_at
     strand = Strand(
         post=post.id,

@@ -344,7 +344,7 @@ class TestErasure:
 
 Step = tuple[str, int, int]
 KINDS = ["post", "post", "post", "merge", "merge", "split", "undo", "resolve", "write"]
-steps = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=14)
+steps = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=10)
 
 
 class Sequence:
@@ -426,7 +426,7 @@ def history(session: Session) -> list[tuple[Any, ...]]:
 
 
 @given(taken=steps)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_people_do_no_post_is_lost_and_no_history_is_rewritten(
     shared_database: Database, taken: list[Step]
 ) -> None:
