@@ -69,7 +69,7 @@ def agree(
         return Agreement(tell=own if moved_here else None)
     if there is None or _fits(here.state, there, own):
         return Agreement()
-    if moved_here and here.by_person and there_at is not None and here.since > there_at:
+    if here.by_person and there_at is not None and here.since > there_at:  # also by a way there and back
         return Agreement(tell=own)
     steps = steps_to(here.state, there)
     return Agreement(refused=True) if steps is None else Agreement(steps=steps)

@@ -218,7 +218,7 @@ class TestOwnPage:
 
     def test_the_outbox_does_not_hold_it(self, world: World) -> None:
         (message,) = plan(world)
-        assert message.extra == {PREFERENCES: "https://care.example/p/"}
+        assert message.extra[PREFERENCES] == "https://care.example/p/"
         letter = unsealed(world.session, message, outgoing(message, "Hirondelle"))
         customer = world.session.get_one(CustomerRow, message.customer_key)
         token = token_of(world.session, customer, message.reserved_at)

@@ -59,6 +59,7 @@ def test_every_intent_has_its_words_in_every_language():
     assert {"en", "fr"} <= set(LANGUAGES)
     for language in LANGUAGES:
         assert {path.name.partition(".")[0] for path in FOLDER.glob(f"*.{language}.toml")} == needed | {
+            "_beside",
             "_frame",
             "_claim",
             "_resolution",
