@@ -56,7 +56,7 @@ class Timeline:
 
 def timeline(dossier: Dossier, with_people: bool = True, ruptures: Sequence[RuptureRow] = ()) -> Timeline:
     """The case's own story and, unless `with_people` is off, the customer's over all channels."""
-    entries = [*_posts(dossier.posts), *_events(dossier)]
+    entries = [*_posts(dossier.posts), *_events(dossier, with_people)]
     if with_people:
         entries += _messages(dossier)
         entries += [Entry(survey.asked_at, "survey", survey) for survey in dossier.surveys]
@@ -84,7 +84,8 @@ def _posts(posts: Iterable[CasePost]) -> Iterator[Entry]:
             yield Entry(max(at, told.match.decided_at), "match", told.match, told)
 
 
-def _events(dossier: Dossier) -> Iterator[Entry]:
+def _events(dossier: Dossier, with_people: bool) -> Iterator[Entry]:
+    """What happened, with the reason that a person gave; a draft's words stand where it is sent from."""
     decided = [event for event in dossier.events if event.kind == "decided"]
     for event in dossier.events:
         if event.kind == "note":
@@ -94,7 +95,8 @@ def _events(dossier: Dossier) -> Iterator[Entry]:
                 event.at, "decision", _told(event), dossier.case.contact_decision if event is decided[-1] else None
             )
         elif event.kind not in TOLD_BY_ROWS:
-            yield Entry(event.at, "event", event, dossier.notes.get(event.id))
+            words = dossier.notes.get(event.id) if with_people and event.kind != "draft" else None
+            yield Entry(event.at, "event", event, words)
     if not decided and dossier.case.contact_decision:
         yield Entry(dossier.case.last_post_at, "decision", dossier.case.contact_decision, dossier.case.contact_decision)
 

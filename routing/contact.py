@@ -35,7 +35,7 @@ from routing.matching.certificate import CertificateRules, may_act
 from routing.recipient import recipient_of
 from routing.seal import PREFERENCES
 from routing.templates import LONG_FORM, Facts, render
-from storage import cases, customers, messages
+from storage import cases, customers, messages, switches
 from storage.assignees import in_charge
 from storage.brands import lock_brand
 from storage.merges import records_of
@@ -49,14 +49,12 @@ from storage.tables import (
     OrderRow,
     PostRow,
     ReadingRow,
-    SwitchRow,
 )
 
 MONTH = timedelta(days=31)
 UNSURE_HEADS = frozenset({"complaint", "about_brand"})
 FIRST_ANSWER, FALLBACK = "first_answer", "fallback"
 BESIDE = "beside"
-ALL_CHANNELS = "all"
 # Where customers write to the brand itself: the network of a post → the channel of its answer.
 OWN_INBOXES = {"email": "email", "mail": "email", "sms": "sms", "whatsapp": "whatsapp"}
 STATE_AFTER = {
@@ -107,10 +105,9 @@ class Planned:
 def plan_batch(session: Session, brand: Brand, rules: ContactRules, limit: int, now: datetime) -> Planned:
     """Decide up to `limit` open cases that wait for it, the most urgent first; none while all channels are shut."""
     lock_brand(session, brand.id)
-    shut = closed_by_hand(session, brand.id)
-    if ALL_CHANNELS in shut:
+    if switches.ALL in switches.shut(session, brand.id):
         return Planned()
-    rules = as_it_is_now(session, brand.id, rules, shut, now)
+    rules = as_it_is_now(session, brand.id, rules, now)
     waiting = select(CaseRow).where(
         CaseRow.brand_id == brand.id,
         CaseRow.state.in_(OPEN_STATES),
@@ -149,9 +146,8 @@ def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactR
     held = None if by_person else _held(session, case, rules, now)
     if held is not None:
         return held
-    shut = closed_by_hand(session, brand.id)
-    shut |= set(messages.failed_before(session, message))  # what failed before is not the right one again
-    policy = without(rules.policy, shut)
+    # What failed before is not the right one again.
+    policy = without(rules.policy, messages.failed_before(session, message))
     situation = situation_of(session, case, rules, now)
     if by_person:
         situation = replace(situation, case=replace(situation.case, person_in_charge=False))
@@ -159,18 +155,12 @@ def recheck(session: Session, brand: Brand, message: MessageRow, rules: ContactR
     return decide(replace(situation, history=others), policy)
 
 
-def closed_by_hand(session: Session, brand_id: str) -> frozenset[str]:
-    """The channels that somebody shut, `all` among them where it is all."""
-    return frozenset(session.scalars(select(SwitchRow.channel).filter_by(brand_id=brand_id)))
-
-
-def as_it_is_now(
-    session: Session, brand_id: str, rules: ContactRules, shut: frozenset[str], now: datetime
-) -> ContactRules:
-    """The rules, with the channels that are shut by hand and those whose provider does not answer."""
-    policy = rules.policy
+def as_it_is_now(session: Session, brand_id: str, rules: ContactRules, now: datetime) -> ContactRules:
+    """The rules, with the channels whose provider does not answer. Those shut by hand are chosen all the same: what
+    goes by them waits until they are opened.
+    """
     unwell = messages.unwell_channels(session, brand_id, now)
-    return replace(rules, policy=replace(policy, closed_channels=policy.closed_channels | shut, unwell_channels=unwell))
+    return replace(rules, policy=replace(rules.policy, unwell_channels=unwell))
 
 
 def without(policy: ContactPolicy, channels: Collection[str]) -> ContactPolicy:
@@ -279,21 +269,20 @@ def _running_thread(past: tuple[PastContact, ...]) -> Thread | None:
 def _apply(
     session: Session, brand: Brand, case: CaseRow, decision: ChannelDecision, rules: ContactRules, now: datetime
 ) -> None:
+    before = case.contact_decision or {}
     case.contact_state = STATE_AFTER[decision.action]
     case.contact_action = decision.action
     case.contact_at = decision.send_at if decision.action is ContactAction.HOLD else None
     # The address stays where it is held; a decision that outlives an erasure must not carry it.
     case.contact_decision = {**decision.as_dict(), "address": None, "policy": rules.policy.version}
     case.revision += 1
-    cases.add_event(
-        session,
-        case,
-        "decided",
-        now,
-        action=decision.action.value,
-        channel=decision.channel,
-        reasons=list(decision.reasons),
-    )
+    told: dict[str, Any] = {
+        "action": decision.action.value,
+        "channel": decision.channel,
+        "reasons": list(decision.reasons),
+    }
+    if decision.action is not ContactAction.HOLD or any(before.get(name) != value for name, value in told.items()):
+        cases.add_event(session, case, "decided", now, **told)
     if decision.action is ContactAction.SEND:
         reserve_answer(session, brand, case, decision, rules, now)
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.case import OPEN_STATES
 from domain.contact import ChannelDecision, ContactAction
-from routing.contact import ContactRules, as_it_is_now, closed_by_hand, facts_of, own_page, situation_of
+from routing.contact import ContactRules, as_it_is_now, facts_of, own_page, situation_of
 from routing.decide import decide
 from routing.templates import render
 from storage import cases, messages
@@ -40,7 +40,7 @@ def send_draft(
     case = session.get_one(CaseRow, event.case_id, with_for_update=True, populate_existing=True)
     if messages.find(session, brand.id, _key(event)) is not None:
         return None
-    rules = as_it_is_now(session, brand.id, rules, closed_by_hand(session, brand.id), now)
+    rules = as_it_is_now(session, brand.id, rules, now)
     situation = situation_of(session, case, rules, now)
     decision = decide(replace(situation, case=replace(situation.case, person_in_charge=False)), rules.policy)
     if decision.action not in (ContactAction.SEND, ContactAction.HOLD) or decision.address is None:

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.contact import ChannelDecision, ContactAction
 from domain.message import SENT_STATES, MessageState
-from routing.contact import ContactRules, closed_by_hand, recheck
+from routing.contact import ContactRules, recheck
 from routing.outbox import Cancel, Hold
-from storage import messages
+from storage import messages, switches
 from storage.tables import MessageRow
 
 SHUT = timedelta(minutes=15)  # how long a message waits before a shut channel is looked at again
@@ -28,7 +28,7 @@ def last_word(
     session: Session, brand: Brand, message: MessageRow, rules: ContactRules, now: datetime
 ) -> Cancel | Hold | None:
     """Why a message must not go out now, None if it may. Run in the transaction that commits "handing over"."""
-    if closed_by_hand(session, brand.id) & {message.channel, "all"}:
+    if switches.why_shut(session, brand.id, message.channel) is not None:
         return Hold("the channel is shut by hand", now + SHUT)
     partner = messages.partner(session, message)
     waits = _behind(message, partner, now)

@@ -180,9 +180,11 @@ class TestShutByHand:
         world.session.add(SwitchRow(**told))
         world.session.flush()
 
-    def test_a_shut_channel_is_not_chosen(self, world: World) -> None:
+    def test_his_channel_stays_his_and_what_goes_by_it_waits(self, world: World) -> None:
         self.shut(world, "email")
-        assert [message.channel for message in plan(world)] == ["sms"]
+        (message,) = plan(world)
+        assert message.channel == "email"
+        assert messages.due(world.session, message.send_after, 10, 60) == []
 
     def test_nothing_is_decided_while_all_are_shut(self, world: World) -> None:
         self.shut(world, "all")
