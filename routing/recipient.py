@@ -39,7 +39,8 @@ def recipient_of(
     consents = session.scalars(select(ConsentRow).where(ConsentRow.customer_key.in_(records)))
     objections = frozenset(session.scalars(select(ObjectionRow.topic).where(ObjectionRow.customer_key.in_(records))))
     held = {(point.kind, point.value): point for key in records for point in customers.current_points(session, key)}
-    points = [point for one in held.values() for point in _points(session, row, one)]
+    # A letter needs the name and the whole address, which the record has; a line of it alone finds nobody.
+    points = [point for one in held.values() if one.kind != "address" for point in _points(session, row, one)]
     points += _letter_box(session, row) + _accounts(session, brand_id, records, now)
     points += _app(session, row, app_attribute)
     return Recipient(
