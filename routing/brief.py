@@ -8,6 +8,7 @@ language. Nothing is made up, weighed or summed up by a model: what is not store
     stand    what was answered, what the brand does about it, and whose turn it is
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from storage.tables import (
 
 LATELY = timedelta(days=90)
 # What a customer tells once and should not be asked again.
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 TOLD_KINDS = ("order", "product", "amount", "date", "place", "phone", "email")
 MOST_TOLD, MOST_LINES = 6, 4
 MAIL = frozenset({"email", "mail"})
@@ -183,7 +185,7 @@ def _told_in_posts(material: Material) -> Iterator[Fact]:
         if post.text is None:
             continue
         for kind, value in _entities(reading):
-            if kind in TOLD_KINDS:
+            if kind in TOLD_KINDS and (kind != "date" or _DAY.fullmatch(value)):  # "Friday" is no date a week later
                 channel = "email" if post.network in MAIL else post.network
                 values = {"kind": kind, "value": value, "channel": channel, "at": _at(post)}
                 yield Fact("told", values, f"post:{post.id}")
