@@ -128,9 +128,9 @@ def test_who_objected_is_not_looked_into(session: Session) -> None:
 
 
 def test_pages_go_through_everybody(session: Session) -> None:
-    for _ in range(3):
+    for number in range(3):
         _, owner = case_of(session)
-        contact(session, owner, -40 - owner.id)
+        contact(session, owner, -40 - number)
     last, found = 0, 0
     for _ in range(5):
         page = watch_journeys(session, "hirondelle", RULES, 2, LATER, last)
