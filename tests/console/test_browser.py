@@ -115,6 +115,8 @@ def paths(ids: dict[str, int]) -> list[str]:
     return [
         "/",
         *(f"/cases/{number}" for number in ids.values()),
+        f"/cases/{ids['case']}/resolution",
+        f"/cases/{ids['case']}/reply",
         "/reviews",
         "/doubts",
         "/messages",
@@ -122,6 +124,8 @@ def paths(ids: dict[str, int]) -> list[str]:
         "/listening",
         "/quality",
         "/team",
+        "/callbacks",
+        "/channels",
         "/nowhere",
     ]
 
