@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import apprise
 from sqlalchemy.orm import Session
 
 from domain.team import NOTICE_KINDS, Staff
@@ -132,6 +131,8 @@ def deliver_notices(
 
 def by_apprise(address: str, title: str, text: str) -> bool:
     """Send one notice by apprise; an address that apprise does not know takes nothing."""
+    import apprise
+
     asset = apprise.AppriseAsset(app_id="Vigie", app_desc="Vigie", secure_logging=True)
     service = apprise.Apprise(asset=asset)
     return bool(service.add(address) and service.notify(body=text, title=title, body_format=apprise.NotifyFormat.TEXT))
@@ -139,6 +140,8 @@ def by_apprise(address: str, title: str, text: str) -> bool:
 
 def known_address(address: str) -> bool:
     """Whether apprise knows the service of an address."""
+    import apprise
+
     return bool(apprise.Apprise(asset=apprise.AppriseAsset(secure_logging=True)).add(address))
 
 

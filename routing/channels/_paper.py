@@ -8,7 +8,6 @@ flush left, the last three (street, town, country) in capitals without accents a
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -21,12 +20,12 @@ from domain.errors import Permanent
 from domain.message import OutgoingMessage
 from routing.channels._mime import safe_id
 from routing.channels.base import AddressRefused
+from routing.channels.letter import LONGEST, Letterhead
 from routing.plain import one_line, plain_text
 
 WINDOW_LEFT, WINDOW_TOP, WINDOW_WIDTH, WINDOW_HEIGHT = 110.0, 55.0, 85.0, 33.0
 MARGIN, BODY_TOP, FOLDS = 20.0, 100.0, (99.0, 198.0)
 LINE_SIGNS, MOST_LINES, FEWEST_LINES = 38, 7, 3
-LONGEST = 12_000
 SIZE, LINE, ADDRESS_LINE = 10.0, 4.7, 4.5  # points, mm
 UNKNOWN = "\ufffd"
 MONTHS = {
@@ -34,14 +33,6 @@ MONTHS = {
     "en": "January February March April May June July August September October November December".split(),
 }
 _FONT = resources.files("routing.channels").joinpath("fonts/DejaVuSans.ttf")
-
-
-@dataclass(frozen=True, slots=True)
-class Letterhead:
-    """Who writes: lines above, on the left; `place` stands before the date."""
-
-    lines: tuple[str, ...] = ()
-    place: str = ""
 
 
 def address_lines(address: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ was handed over.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -17,9 +18,9 @@ from pydantic import StringConstraints
 from domain.message import OutgoingMessage
 from routing.channels._files import Draft, check_folder, draft, named_errors
 from routing.channels._mime import safe_id
-from routing.channels._paper import LONGEST, Letterhead, sheet
 from routing.channels.base import Channel, ChannelSettings, ChannelTable, Surroundings
 
+LONGEST = 12_000
 SETTING = "channels.letter.path"
 Line = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")]
 
@@ -29,6 +30,14 @@ class LetterSettings(ChannelSettings):
 
     path: str = ".vigie/letters"
     sender: tuple[Line, ...] = ()
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Who writes: lines above, on the left; `place` stands before the date."""
+
+    lines: tuple[str, ...] = ()
     place: str = ""
 
 
@@ -53,6 +62,8 @@ class LetterChannel(Channel):
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[Draft]:
         """Write everything but the name."""
+        from routing.channels._paper import sheet  # what makes PDFs takes a second to load
+
         target = self._path / f"letter-{safe_id(message.id)}.pdf"
         content = sheet(message, self._head, _date(message))
         with draft(target, content, SETTING) as written:

@@ -14,12 +14,11 @@ from sqlalchemy import select
 import routing.channels
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
 from domain.message import OutgoingMessage
-from routing.channels._paper import Letterhead
 from routing.channels.base import AddressRefused, Carriers, Channel, Handed, Surroundings, find_channels
 from routing.channels.email import EmailChannel, EmailOptions
 from routing.channels.folder import FolderChannel, FolderOptions
 from routing.channels.in_app import InAppChannel, InAppSettings
-from routing.channels.letter import LetterChannel
+from routing.channels.letter import LetterChannel, Letterhead
 from routing.channels.notify import NotifyChannel, NotifySettings
 from routing.channels.phone import PhoneChannel, PhoneSettings
 from routing.channels.twilio import TwilioChannel, TwilioSettings

@@ -115,6 +115,12 @@ class TestImports:
         clashes = {name: others[name] for name in PACKAGES if set(others.get(name, [])) - {"vigie"}}
         assert clashes == {}
 
+    def test_no_command_loads_what_only_a_letter_or_a_notice_needs(self) -> None:
+        asked = (
+            "import sys, cli.main; print([name for name in ('fpdf', 'fontTools', 'apprise') if name in sys.modules])"
+        )
+        assert run(sys.executable, "-c", asked).stdout.strip() == "[]"
+
 
 class TestDomain:
     @pytest.mark.parametrize("path", sorted((ROOT / "domain").glob("*.py")), ids=lambda path: path.name)

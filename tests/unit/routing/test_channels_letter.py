@@ -18,12 +18,11 @@ from routing.channels._paper import (
     WINDOW_LEFT,
     WINDOW_TOP,
     WINDOW_WIDTH,
-    Letterhead,
     address_lines,
     sheet,
 )
 from routing.channels.base import AddressRefused, Surroundings
-from routing.channels.letter import LetterChannel, LetterSettings
+from routing.channels.letter import LetterChannel, Letterhead, LetterSettings
 from routing.postal import postal_address
 from tests.fakes.pdf import text, words
 
