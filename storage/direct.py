@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Select, TextClause
+from sqlalchemy import CompoundSelect, Connection, Dialect, Select, TextClause
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]
@@ -22,26 +21,25 @@ class Direct:
     Of a text, every value comes as the driver gives it.
     """
 
-    def __init__(self, statement: Select[Any] | TextClause, many: str | None = None) -> None:
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any] | TextClause, many: str | None = None) -> None:
         self.statement, self.many = statement, many
         self.columns = [] if isinstance(statement, TextClause) else list(statement.selected_columns)
         self._written = lru_cache(maxsize=64)(self._write)
 
-    def all(self, session: Session, values: Mapping[str, Any]) -> list[Row]:
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[Row]:
         """The rows. Raises what SQLAlchemy raises. A list may be of any length; of an empty one there are none."""
         if self.many is None:
-            return self._ask(session, values, 1)
+            return self._ask(connection, values, 1)
         some: Collection[Any] = values[self.many]
         wanted, found = list(some), []
         for start in range(0, len(wanted), LISTS[-1]):
             part = wanted[start : start + LISTS[-1]]
             length = next(length for length in LISTS if length >= len(part))
             padded = part + part[-1:] * (length - len(part))
-            found += self._ask(session, {**values, self.many: padded}, length)
+            found += self._ask(connection, {**values, self.many: padded}, length)
         return found
 
-    def _ask(self, session: Session, values: Mapping[str, Any], length: int) -> list[Row]:
-        connection = session.connection()
+    def _ask(self, connection: Connection, values: Mapping[str, Any], length: int) -> list[Row]:
         written = self._written(connection.dialect, length)
         cursor = connection.connection.cursor()
         try:
@@ -66,16 +64,16 @@ class _Written:
         given = compiled.params if direct.many is None else {**compiled.params, direct.many: [None] * length}
         state = compiled.construct_expanded_state(given)
         self.text = state.statement
-        self._by_name = state.positiontup is None
         self._constants = {name: value for name, value in state.parameters.items() if value is not None}
         places = {name: at for at, name in enumerate(state.parameter_expansion.get(direct.many or "", ()))}
         converts = {
             name: one.type.dialect_impl(dialect).bind_processor(dialect) for name, one in compiled.binds.items()
         }
         converts |= state.processors
+        self._order = state.positiontup
         self._values = [
             (name, str(direct.many) if name in places else name, places.get(name), converts.get(name))
-            for name in state.positiontup or state.parameters
+            for name in dict.fromkeys(self._order or state.parameters)
         ]
         self._convert = [
             (at, convert)
@@ -89,7 +87,7 @@ class _Written:
         for name, key, at, convert in self._values:
             value = given[key] if at is None else given[key][at]
             told[name] = value if convert is None else convert(value)
-        return told if self._by_name else [told[name] for name, _, _, _ in self._values]
+        return told if self._order is None else [told[name] for name in self._order]
 
     def rows(self, found: list[Row]) -> list[Row]:
         if not self._convert:

@@ -49,15 +49,15 @@ def quoted_by_others(
     session: Session, brand_id: str, hashes: Sequence[tuple[str, str]], author_key: int | None
 ) -> bool:
     """Whether an account other than this one quoted one of these identifiers too."""
-    asked = {"brand": brand_id, "author": author_key}
-    return any(_BY_OTHERS.all(session, asked | {"kind": kind, "hash": value}) for kind, value in hashes)
+    connection, asked = session.connection(), {"brand": brand_id, "author": author_key}
+    return any(_BY_OTHERS.all(connection, asked | {"kind": kind, "hash": value}) for kind, value in hashes)
 
 
 def count_quoted(session: Session, author_key: int | None) -> int:
     """How many different identifiers of one kind this account has quoted, of the kind where they are most."""
     if author_key is None:
         return 0
-    quoted = set(_BY_AUTHOR.all(session, {"author": author_key}))
+    quoted = set(_BY_AUTHOR.all(session.connection(), {"author": author_key}))
     return max(Counter(kind for kind, _ in quoted).values(), default=0)
 
 

@@ -52,6 +52,7 @@ class Unmasked:
         return bool(self.tricks & {"invisible", "width", "script"})
 
 
+@lru_cache(maxsize=256)
 def unmask(name: str) -> Unmasked:
     """See through a name's look-alikes (its first 300 characters)."""
     shown = name[:LONGEST]

@@ -26,7 +26,7 @@ class NameCounts:
     last: Mapping[str, int]
     ring: Keyring
     counted_at: float
-    _known: dict[str, int] = field(default_factory=dict)
+    _known: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def first_names(self, words: tuple[str, ...]) -> int:
         """How many customers have this first name."""
@@ -34,15 +34,18 @@ class NameCounts:
 
     def last_names(self, words: tuple[str, ...]) -> int:
         """How many customers have this last name; particles do not count."""
-        return self.last.get(self.ring.key("last", last_name(words)), 0)
+        return self._bearers("last", self.last, last_name(words))
 
     def known_first(self, name: str) -> int:
         """How many customers have a first name, given with spaces between its words."""
-        known = self._known.get(name)
+        return self._bearers("first", self.first, name)
+
+    def _bearers(self, kind: str, counted: Mapping[str, int], name: str) -> int:
+        known = self._known.get((kind, name))
         if known is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            known = self._known[name] = self.first.get(self.ring.key("first", name), 0)
+            known = self._known[kind, name] = counted.get(self.ring.key(kind, name), 0)
         return known
 
 

@@ -47,7 +47,7 @@ _STAFF = (
 
 def is_disguised(name: str) -> bool:
     """Whether letters of another script stand among Latin ones, or invisible signs hide in a name."""
-    return unmask(name).disguised
+    return not name.isascii() and unmask(name).disguised
 
 
 def imitates(name: str, customers: Iterable[tuple[Sequence[str], Sequence[str]]]) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from routing.matching.handles import bare_handle, residue
 from routing.matching.names import KnownFirst, NameHypothesis, hypotheses
@@ -19,10 +20,12 @@ Words = tuple[str, ...]
 class Likeness(StrEnum):
     """The name view of a candidate; the values are the names of facts, `NONE` is none.
 
-    Only FULL is proof beside an identifier. SIGNED is a full name in the text under a pen name: a label shows it too.
+    Only FULL is proof beside an identifier. SIGNED is a full name in the text under a pen name, FIRST_SIGNED the same
+    under his first name alone, which too many share: a label shows as much.
     """
 
     FULL = "name"
+    FIRST_SIGNED = "first_signed"
     SIGNED = "signed"
     HANDLE = "handle_name"
     NICKNAME = "nickname"
@@ -45,14 +48,14 @@ _BEST = tuple(Likeness)
 
 @dataclass(frozen=True, slots=True)
 class ShownName:
-    """The readings of a display name and of a handle, and the words of what was written, a tuple a sentence.
+    """The readings of a display name and of a handle, and what was written.
 
     `labels` are display name and handle as they stand, `is_shown` whether there is a display name.
     """
 
     by_name: tuple[NameHypothesis, ...]
     by_handle: tuple[NameHypothesis, ...]
-    sentences: tuple[Words, ...]
+    texts: tuple[str, ...]
     labels: tuple[str, ...]
     is_shown: bool
 
@@ -71,9 +74,7 @@ def read_name(name: str | None, handle: str | None, texts: Iterable[str], known_
     return ShownName(
         by_name=tuple(one for one in found if one.source == "name"),
         by_handle=tuple(one for one in found if one.source == "handle"),
-        sentences=tuple(
-            name_words(sentence) for text in texts for sentence in _SENTENCE_END.split(text[:LONGEST_TEXT])
-        ),
+        texts=tuple(texts),
         labels=tuple(text for text in (name, handle) if text),
         is_shown=bool(name_words(name or "")),
     )
@@ -87,17 +88,26 @@ def likeness(shown: ShownName, first: Words, last: Words, known_first: KnownFirs
     by_name = _best(shown.by_name, first, family)
     if by_name is Likeness.FULL:
         return by_name
-    signed = any(_adjacent(first, family, words) for words in shown.sentences)
+    signed = any(_adjacent(first, family, words) for words in _sentences(shown.texts))
     if by_name is Likeness.NONE and _is_another(shown, first, family, known_first):
         same_family = any(without_particles(one.last) == family for one in shown.by_name)
         return Likeness.OTHER_FIRST if same_family else Likeness.OTHER
-    if signed and (by_name is not Likeness.NONE or not shown.is_shown or _is_made_of(shown, first, family)):
+    with_last = by_name not in (Likeness.NONE, Likeness.FIRST)
+    if signed and (with_last or not shown.is_shown or _is_made_of(shown, first, family)):
         return Likeness.FULL
     by_handle = _best(shown.by_handle, first, family)
     if by_handle in (Likeness.FULL, Likeness.NICKNAME):
         by_handle = Likeness.HANDLE
-    signature = Likeness.SIGNED if signed else Likeness.NONE
+    signature = Likeness.NONE
+    if signed:
+        signature = Likeness.SIGNED if by_name is Likeness.NONE else Likeness.FIRST_SIGNED
     return min(by_name, by_handle, signature, key=_BEST.index)
+
+
+@lru_cache(maxsize=16)
+def _sentences(texts: tuple[str, ...]) -> tuple[Words, ...]:
+    """The words of what was written, a tuple a sentence."""
+    return tuple(name_words(sentence) for text in texts for sentence in _SENTENCE_END.split(text[:LONGEST_TEXT]))
 
 
 def _best(readings: Sequence[NameHypothesis], first: Words, family: Words) -> Likeness:
@@ -111,8 +121,10 @@ def _one(reading: NameHypothesis, first: Words, family: Words) -> Likeness:
     if reading.kind == "nickname":
         if same_first and same_last:
             return Likeness.NICKNAME
-        his = not reading.last or _is_short_for(reading.last, family)  # Manon Roudizac is no Marie Drolonel
-        return Likeness.FIRST if same_first and his else Likeness.NONE
+        if not same_first or not reading.last:
+            return Likeness.FIRST if same_first else Likeness.NONE
+        short = _is_short_for(reading.last, family)  # Manon Roudizac is no Marie Drolonel
+        return Likeness.FIRST_AND_INITIAL if short else Likeness.NONE
     if same_first and same_last:
         return Likeness.FULL
     if same_first and len(family) > 1 and reading.last and _begins(reading.last, family):  # murielle_jb

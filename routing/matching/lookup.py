@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, select, text
+from sqlalchemy import ColumnElement, FromClause, bindparam, null, select, text
 from sqlalchemy.orm import Session
 
 from routing.matching.normal import fold, full_name
@@ -34,8 +34,7 @@ Key = tuple[str, str]  # kind and keyed hash
 RECENT_ORDER, RECENT_CONTACT, RECENT_DELIVERY = timedelta(days=30), timedelta(days=30), timedelta(days=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A customer as matching sees him. `address` is folded; `key` is our own number, `customer_id` the brand's."""
 
     key: int
@@ -82,6 +81,7 @@ class Lookup:
 
     def __init__(self, session: Session, brand_id: str, limit: int, now: datetime) -> None:
         self._session, self._brand_id, self._limit, self._now = session, brand_id, limit, now
+        self._connection = session.connection()
         self._any_merged, self._any_unlinkable = (bool(self._read(query)) for query in (_ANY_MERGED, _ANY_UNLINKABLE))
         self._denied = frozenset(author for (author,) in self._read(_DENIED))
 
@@ -146,18 +146,19 @@ class Lookup:
         """Their orders and contacts of the weeks before `at`."""
         by_id = {record.customer_id: record.key for record in records}
         found = {record.key: Dealings() for record in records}
-        asked = {"ids": sorted(by_id), "until": at}
-        for id_, placed, delivered in self._read(_ORDERS, **asked, since=at - 2 * RECENT_DELIVERY):
+        asked = {"ids": sorted(by_id), "until": at, "orders": at - 2 * RECENT_DELIVERY, "contacts": at - RECENT_CONTACT}
+        for id_, placed, delivered in self._read(_DEALINGS, **asked):
             told = found[by_id[id_]]
+            if placed is None:
+                told.recent_contact = True
+                continue
             told.open_order |= delivered is None or delivered > at
             told.recent_order |= at - placed <= RECENT_ORDER
             told.recent_delivery |= delivered is not None and at - delivered <= RECENT_DELIVERY
-        for (id_,) in self._read(_CONTACTS, **asked, since=at - RECENT_CONTACT):
-            found[by_id[id_]].recent_contact = True
         return found
 
     def _read(self, query: Direct, **values: object) -> list[Row]:
-        return query.all(self._session, {"brand": self._brand_id, **values})
+        return query.all(self._connection, {"brand": self._brand_id, **values})
 
     def _persons(self, keys: Collection[int]) -> dict[int, int]:
         """The kept record of each: records that are one person are one."""
@@ -277,24 +278,17 @@ _POINTS = Direct(
     ),
     "keys",
 )
-_ORDERS = Direct(
-    select(_ORDER.customer_id, _ORDER.placed_at, _ORDER.delivered_at).where(
-        _ORDER.brand_id == bindparam("brand"),
-        _ORDER.customer_id.in_(bindparam("ids", expanding=True)),
-        _ORDER.placed_at > bindparam("since"),
-        _ORDER.placed_at <= bindparam("until"),
-    ),
-    "ids",
+_ORDERS = select(_ORDER.customer_id, _ORDER.placed_at, _ORDER.delivered_at).where(
+    _ORDER.brand_id == bindparam("brand"),
+    _ORDER.customer_id.in_(bindparam("ids", expanding=True)),
+    _ORDER.placed_at > bindparam("orders"),
+    _ORDER.placed_at <= bindparam("until"),
 )
-_CONTACTS = Direct(
-    select(_CONTACT.customer_id)
-    .where(
-        _CONTACT.brand_id == bindparam("brand"),
-        _CONTACT.customer_id.in_(bindparam("ids", expanding=True)),
-        _CONTACT.at > bindparam("since"),
-        _CONTACT.at <= bindparam("until"),
-        _CONTACT.direction == "in",
-    )
-    .distinct(),
-    "ids",
+_CONTACTS = select(_CONTACT.customer_id, null(), null()).where(
+    _CONTACT.brand_id == bindparam("brand"),
+    _CONTACT.customer_id.in_(bindparam("ids", expanding=True)),
+    _CONTACT.at > bindparam("contacts"),
+    _CONTACT.at <= bindparam("until"),
+    _CONTACT.direction == "in",
 )
+_DEALINGS = Direct(_ORDERS.union_all(_CONTACTS), "ids")  # a contact has no dates

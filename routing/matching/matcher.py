@@ -8,7 +8,6 @@ Weights rank and warn; they never make a grade.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 
 from sqlalchemy.orm import Session
 
@@ -20,7 +19,7 @@ from routing.matching.candidates import Finder, Found
 from routing.matching.counts import name_counts
 from routing.matching.likeness import Likeness
 from routing.matching.lookup import Lookup
-from routing.matching.normal import Keyring, fold, name_key
+from routing.matching.normal import Keyring, fold
 from routing.matching.orders import OrderPattern
 from routing.matching.score import Scorer
 from routing.matching.speaker import Speaker
@@ -28,7 +27,7 @@ from routing.matching.suspects import Suspect, likelier
 from routing.matching.weights import load_weights
 from storage import quotes
 
-VERSION = "proof-2"
+VERSION = "proof-3"
 MAX_CANDIDATES = 5
 SURE, MARGIN_BITS = 0.95, 6.64  # of a stated link: its probability, and a hundred to one over the runner-up
 ADULT = 18  # years
@@ -88,14 +87,13 @@ class Matcher:
         if not found.suspects:
             return []
         scorer, said, told = self._scorer, fold(" ".join(speaker.texts)), fold(speaker.location or "")
-        bearers = cache(lambda words: found.bearers.get(self._ring.key("name", name_key(words)), 0))
         dealings = self._lookup.dealings([one.record for one in found.suspects], speaker.posted_at)
         for suspect in found.suspects:
             record = suspect.record
             suspect.dealings = dealings[record.key]
             scorer.account(suspect)
             scorer.identifiers(suspect, found.sharers)
-            scorer.name(suspect, bearers(record.first + record.last), speaker.name or "")
+            scorer.name(suspect, speaker.name or "")
             scorer.mailbox(suspect, speaker.handle or "")
             scorer.city(suspect, told, said, speaker.location or "")
             scorer.dealings(suspect, speaker.moment)

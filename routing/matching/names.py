@@ -6,9 +6,8 @@ Names are taken as they are written: to look for whom a disguised name imitates,
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from routing.matching.handles import handle_words
 from routing.matching.nicknames import formal
@@ -26,8 +25,7 @@ Words = tuple[str, ...]
 KnownFirst = Callable[[str], int]
 
 
-@dataclass(frozen=True, slots=True)
-class NameHypothesis:
+class NameHypothesis(NamedTuple):
     """One reading of a name, in folded words. `first` or `last` is empty for a single name; an initial is one letter.
 
     Kinds: `full` as written, `inverted` surname first, `initial` one of them is a letter, `nickname` the first name

@@ -16,7 +16,7 @@ from routing.matching.likeness import Likeness
 from routing.matching.lookup import Record
 from routing.matching.normal import fold
 from routing.matching.suspects import Suspect, pattern
-from routing.matching.weights import Weights
+from routing.matching.weights import M_OF_FACT, Weights
 
 MOST_BITS = 200.0
 INITIALS = 15.0  # letters that names begin with, by their shares
@@ -53,8 +53,8 @@ class Scorer:
             for kind, _ in sorted(owned - suspect.quoted):
                 suspect.add("other_identifier", self.weights.bits_other_identifier, kind)
 
-    def name(self, suspect: Suspect, bearers: int, shown: str) -> None:
-        """The name view. `bearers`: customers found under this name."""
+    def name(self, suspect: Suspect, shown: str) -> None:
+        """The name view."""
         view = suspect.likeness
         if view is Likeness.NONE:
             return
@@ -62,8 +62,8 @@ class Scorer:
             bits = self.weights.bits_other_first_name if view is Likeness.OTHER_FIRST else self.weights.bits_other_name
             suspect.add(view.value, bits, shown)
             return
-        m = getattr(self.weights, f"m_{view}")
-        chance = min(self._chance(view, suspect.record, bearers), m)
+        m = getattr(self.weights, M_OF_FACT[view])
+        chance = min(self._chance(view, suspect.record, suspect.bearers), m)
         suspect.add(view.value, math.log2(m / chance), " ".join(suspect.record.first + suspect.record.last))
 
     def _chance(self, view: Likeness, record: Record, bearers: int) -> float:
@@ -76,13 +76,18 @@ class Scorer:
         alone = min(0.5 / everybody, self.weights.common_name)
         first = max(self.counts.first_names(record.first) - 1, 0) / everybody
         last = max(self.counts.last_names(record.last) - 1, 0) / everybody
-        by_view = {
-            Likeness.FIRST: first,
-            Likeness.FIRST_AND_INITIAL: first / INITIALS,
-            Likeness.LAST: last,
-            Likeness.INITIAL: last / INITIALS,
-        }
-        return max(by_view.get(view, max((bearers - 1) / everybody, first * last)), alone)
+        match view:
+            case Likeness.FIRST:
+                chance = first
+            case Likeness.FIRST_AND_INITIAL:
+                chance = first / INITIALS
+            case Likeness.LAST:
+                chance = last
+            case Likeness.INITIAL:
+                chance = last / INITIALS
+            case _:
+                chance = max((bearers - 1) / everybody, first * last)
+        return max(chance, alone)
 
     def mailbox(self, suspect: Suspect, handle: str) -> None:
         """The handle is what stands before the @ of his e-mail; beside a name, only what is left of it counts."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from routing.matching.normal import PARTICLES, name_words
 
@@ -43,8 +44,7 @@ _HUMPS = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ
 _HUMPED = re.compile(r"(?:[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]{2,}){2,4}")  # ClaireMartin, not McDonald
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One part of a name, folded; several words where a hyphen or a particle joins them. `capitals`: MARTIN."""
 
     words: Words

@@ -16,7 +16,7 @@ class Suspect:
     """A customer who may have spoken.
 
     `identifiers` are those of the quoted that are his alone; `owner` tells how the account is proven to be his;
-    `other_handle`, that the handle is made of another person's name.
+    `other_handle`, that the handle is made of another person's name; `bearers`, how many customers bear his name.
     """
 
     record: Record
@@ -26,6 +26,7 @@ class Suspect:
     likeness: Likeness = Likeness.NONE
     owner: Owner | None = None
     other_handle: bool = False
+    bearers: int = 0
     has_mailbox: bool = False
     dealings: Dealings = field(default_factory=Dealings)
 

@@ -30,6 +30,7 @@ M_OF_FACT: Mapping[str, str] = {
     "recent_order": "m_order",
     "contact": "m_contact",
     **{view: f"m_{view}" for view in NAME_VIEWS},
+    "first_signed": "m_name",
 }
 # The other u come from counts at the time of the match.
 U_OF_FACT: Mapping[str, str] = {"city": "u_city", "recent_order": "u_order", "contact": "u_contact"}

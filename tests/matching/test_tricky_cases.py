@@ -181,6 +181,14 @@ class TestThieves:
             assert all(fact not in message.body for fact in ("thief@", "07 11", EMAIL, PHONE, "69003", "Martin"))
         assert case.contact_action != "reply_in_place"
 
+    @pytest.mark.parametrize(("name", "held"), [("Claire", True), ("Claire M.", False)])
+    def test_12_a_photographed_label_under_a_first_name_that_many_bear(
+        self, world: World, name: str, held: bool
+    ) -> None:
+        decision = world.says(f"commande {ORDER}. Claire Martin, Lyon.", who(name, "a2", handle="velonuage1"))
+        assert is_held(decision) is held
+        assert candidates(decision)[0] == "C1"
+
     def test_13_a_random_number_that_looks_right(self, world: World) -> None:
         assert verdict(world.says("commande HR9990001112", who("Zoltan Kis"))) == ("none", "none", None)
         assert is_held(world.says("commande HR9990001113", who("Claire Martin", "a2")))

@@ -43,8 +43,10 @@ def test_one_view_of_a_name_counts(name: str | None, handle: str | None, expecte
     ("name", "expected"),
     [
         (None, Likeness.FULL),  # the network shows no names: the post says it itself
-        ("Claire", Likeness.FULL),
+        ("Claire", Likeness.FIRST_SIGNED),  # so is whoever photographed a label of one of many Claires
+        ("Claire M.", Likeness.FULL),
         ("C. Martin", Likeness.FULL),
+        ("Mme Martin", Likeness.FULL),
         ("Ours Polaire", Likeness.SIGNED),  # a label says as much
         ("Paul Durand", Likeness.OTHER),
         ("Claire Durand", Likeness.OTHER),
@@ -52,6 +54,14 @@ def test_one_view_of_a_name_counts(name: str | None, handle: str | None, expecte
 )
 def test_a_signature_proves_beside_a_name_that_agrees(name: str | None, expected: Likeness) -> None:
     assert seen(name, text="Commande perdue. Claire Martin, Lyon.") is expected
+
+
+@pytest.mark.parametrize(
+    ("handle", "expected"),
+    [("claire.martin75", Likeness.FULL), ("martin.c", Likeness.FULL), ("velonuage1", Likeness.FIRST_SIGNED)],
+)
+def test_a_first_name_alone_leaves_it_to_the_handle(handle: str, expected: Likeness) -> None:
+    assert seen("Claire", handle, text="Commande perdue. Claire Martin, Lyon.") is expected
 
 
 def test_a_part_of_a_double_first_name_is_not_his() -> None:
@@ -67,7 +77,7 @@ def test_a_part_of_a_double_first_name_is_not_his() -> None:
         ("Manon Roudizac", Likeness.OTHER),  # Manon is a name of its own, and short for Marie
         ("Manon Drolonel", Likeness.FULL),
         ("Manon D.", Likeness.FULL),
-        ("Manon", Likeness.FULL),
+        ("Manon", Likeness.FIRST_SIGNED),
     ],
 )
 def test_a_short_name_beside_another_last_name_is_somebody_elses(name: str, expected: Likeness) -> None:
