@@ -271,13 +271,15 @@ class LearningSettings(Section):
 class MatchingSettings(Section):
     """`young_account_days`: an account this new that quotes an identifier goes to review.
 
-    `probe_limit`: an account that quotes more different identifiers than this is probing. `start`: whether links
-    act before their grade is certified; see `docs/matching.md`.
+    `candidate_days`: how long those are known with whom a post was compared in vain. `probe_limit`: an account that
+    quotes more different identifiers than this is probing. `start`: whether links act before their grade is certified;
+    see `docs/matching.md`.
     """
 
     young_account_days: float = Field(7.0, ge=0)
     probe_limit: int = Field(3, ge=1)
     block_limit: int = Field(50, ge=1)
+    candidate_days: float = Field(7.0, ge=0, le=3660)
     start: Literal["shadow", "acting"] = "shadow"
     start_reason: str = ""
     account_months: int = Field(12, ge=1, le=120)

@@ -11,6 +11,7 @@ from flows.base import Outcome
 from flows.hearing import Busy, held, room_today
 from listeners.base import Known, Source
 from storage.listening import spend
+from storage.matches import forget_candidates
 from storage.sweep import due_for_a_look, forget_unshown, looked_at, stored_networks
 from storage.tables import PostRow
 
@@ -40,12 +41,14 @@ def look_again(app: App, brand: Brand, source: Source) -> Outcome:
 
 
 def let_old_go(app: App, brand: Brand) -> Outcome:
-    """Forget a batch of posts that their networks let nobody keep so long unseen."""
+    """Forget a batch of posts that their networks let nobody keep so long unseen, and whom posts were compared with."""
     with app.database.begin() as session:
         days = {network: network_policy(network).keep_days for network in stored_networks(session, brand.id)}
         before = {name: app.now() - timedelta(days=kept) for name, kept in days.items() if kept is not None}
         forgotten = forget_unshown(session, brand.id, before, FORGOTTEN_AT_ONCE, app.now())
-    return Outcome(took=forgotten, made={"forgotten": forgotten})
+        compared = app.now() - timedelta(days=app.settings.matching.candidate_days)
+        freed = forget_candidates(session, brand.id, compared, FORGOTTEN_AT_ONCE)
+    return Outcome(took=forgotten + freed, made={"forgotten": forgotten, "candidates forgotten": freed})
 
 
 def _room(app: App, source: Source) -> int:

@@ -1,15 +1,17 @@
 """Matches: the newest decision of each post that leads a case; a person's word stands."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from domain.evidence import Action, MatchDecision
 from storage.customers import find_customer
-from storage.tables import MatchRow, PostRow
+from storage.tables import CustomerRow, MatchAuditRow, MatchRow, PostRow
 
 SYSTEM = "vigie"  # who decided, where no person did
 
@@ -33,7 +35,7 @@ def save_match(session: Session, post: PostRow, decision: MatchDecision, now: da
     """Keep the decision; one that says the same as before changes nothing. Returns the match and whether it changed."""
     row = match_of_post(session, post.id)
     told = json.loads(json.dumps(decision.as_dict()))  # as it comes back from the database
-    if row is not None and all(getattr(row, name) == told[name] for name in ("candidates", "gates", "grade", "action")):
+    if row is not None and _says(row, told):
         return row, False
     customer = None if decision.customer_id is None else find_customer(session, post.brand_id, decision.customer_id)
     if row is None:
@@ -47,6 +49,42 @@ def save_match(session: Session, post: PostRow, decision: MatchDecision, now: da
     row.decided_by = SYSTEM
     session.flush()
     return row, True
+
+
+def _says(row: MatchRow, told: Mapping[str, Any]) -> bool:
+    """Whether a kept decision says the same; candidates that were let go of do not come back by saying it again."""
+    same = all(getattr(row, name) == told[name] for name in ("gates", "grade", "action"))
+    let_go = row.action == Action.NONE and not row.candidates
+    return same and (let_go or row.candidates == told["candidates"])
+
+
+def forget_candidates(session: Session, brand_id: str, before: datetime, limit: int) -> int:
+    """Let go of those with whom a post was compared in vain, where the decision is older than `before`.
+
+    Whom a post is linked to stays, with what spoke for him. So does everybody where a review waits, and where a second
+    look was drawn, for its answer may be taken back. Up to `limit` decisions; returns how many.
+    """
+    kept = case((MatchRow.customer_key.is_(None), 0), else_=1)
+    too_many = case((kept == 0, _candidate(0)), else_=_candidate(1)).is_not(None)
+    drawn = exists().where(MatchAuditRow.post_id == MatchRow.post_id)
+    settled = MatchRow.review.is_(None) | MatchRow.review.in_(("confirmed", "refused"))
+    old = (MatchRow.brand_id == brand_id, MatchRow.decided_at < before)
+    rows = session.execute(
+        select(MatchRow, CustomerRow.customer_id)
+        .outerjoin(CustomerRow, CustomerRow.id == MatchRow.customer_key)
+        .where(*old, settled, ~drawn, too_many)
+        .order_by(MatchRow.decided_at)
+        .limit(limit)
+    ).all()
+    for row, linked in rows:
+        his = [one for one in row.candidates if one["customer_id"] == linked] or row.candidates[:1]
+        row.candidates = his if row.customer_key is not None else []
+    return len(rows)
+
+
+def _candidate(at: int) -> ColumnElement[str]:
+    told: ColumnElement[str] = MatchRow.candidates[at]["customer_id"].as_string()
+    return told
 
 
 def rates(session: Session, brand_id: str, grade: str, since: datetime, until: datetime) -> Rates:

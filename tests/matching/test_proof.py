@@ -17,8 +17,9 @@ from routing.matching import certificate
 from routing.matching.bound import needed
 from routing.outbox import Cancel
 from storage import link_events
+from storage.matches import forget_candidates
 from storage.people import erase_customer
-from storage.tables import CaseRow, LinkEventRow, MatchAuditRow, MatchRow, MessageRow
+from storage.tables import CaseRow, LinkEventRow, MatchAuditRow, MatchRow, MessageRow, PostRow
 from tests.matching.world import EMAIL, NOW, ORDER, OTHER_ORDER, World, account, claire, crowd, gone, person, who
 
 CLAIRE = who("Claire Martin")
@@ -228,3 +229,34 @@ def test_erasing_a_customer_ends_what_was_said_of_him(world: World, session: Ses
     assert [kind for kind, _ in words(session)] == ["linked", "undone"]
     assert session.scalars(select(MatchAuditRow.customer_key)).all() in ([None], [])
     assert session.scalars(select(MessageRow.customer_key)).all() in ([None], [])
+
+
+def test_whom_a_post_was_compared_with_in_vain_is_let_go_of_after_a_week(world: World, session: Session) -> None:
+    acting(world, link_rate=0.0, refusal_rate=0.0)
+    world.know(*(person(f"N{number}", "Claire", "Martin", city="Brest") for number in range(30)))
+    posts = [complains(world), complains(world, "Lyon"), complains(world, "Bonjour", who("C. Martin", "a9"))]
+    linked, waiting, nobody = (world.match_of(post) for post in posts)
+    assert [(one.action, one.review) for one in (linked, waiting, nobody)] == [
+        ("link", None),
+        ("review", "waiting"),
+        ("none", None),
+    ]
+    assert all(len(one.candidates) > 1 for one in (linked, waiting, nobody))
+    of_her, asked = linked.candidates[:1], waiting.candidates
+
+    def let_go(after: timedelta) -> int:
+        done = forget_candidates(session, world.brand.id, NOW + after, 100)
+        session.flush()
+        session.expire_all()
+        return done
+
+    assert let_go(timedelta()) == 0
+    assert let_go(timedelta(seconds=1)) == 2
+    assert let_go(timedelta(seconds=1)) == 0
+    assert (linked.candidates, waiting.candidates, nobody.candidates) == (of_her, asked, [])
+    said = nobody.decided_at
+    world.now += timedelta(days=8)
+    world.route(world.post("autre", PAUL))
+    session.get_one(PostRow, nobody.post_id).stage = "read"
+    world.route()
+    assert (nobody.candidates, nobody.decided_at) == ([], said), "saying it again brings nobody back"
