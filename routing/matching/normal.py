@@ -4,6 +4,7 @@ import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import phonenumbers
@@ -78,11 +79,14 @@ class Named(Protocol):
     def last_name(self) -> str | None: ...
 
 
+_words_of_file = lru_cache(maxsize=4096)(name_words)  # namesakes are met again and again
+
+
 def full_name(named: Named) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The words of first and last name; the last one is empty where the record has no two words of a name."""
     if named.first_name and named.last_name:
-        return name_words(named.first_name), name_words(named.last_name)
-    words = name_words(named.name)
+        return _words_of_file(named.first_name), _words_of_file(named.last_name)
+    words = _words_of_file(named.name)
     return words[:1], words[1:]
 
 

@@ -39,6 +39,7 @@ _LEADING = PARTICLES - {"ben", "al", "el", "van", "den", "le"} | {"d"}
 
 _BRACKETS = re.compile(r"[(\[{<«]([^()\[\]{}<>«»]*)[)\]}>»]?")
 _BREAKS = re.compile(r"[|•·~/\\:;=+*#\u2013\u2014\u2192]+|\s-+\s|\s@\s")
+_PLAIN = re.compile(r"[A-Za-zß-öø-ÿÀ-ÖØ-Þ ]+")  # most names: there is nothing to take apart
 _GAPS = re.compile(r"[\s_.…]+")
 _HUMPS = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]{2})")
 _HUMPED = re.compile(r"(?:[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]{2,}){2,4}")  # ClaireMartin, not McDonald
@@ -78,6 +79,9 @@ class Shown:
 def shown(display_name: str) -> Shown:
     """The name in the first 300 characters of what a network displays."""
     text = display_name[:LONGEST].replace("’", "'")
+    if _PLAIN.fullmatch(text):
+        plain = _segment(text)
+        return plain if plain.parts else Shown()
     inside = " ".join(_BRACKETS.findall(text))
     for segment in (*_BREAKS.split(_BRACKETS.sub(" ", text)), *_BREAKS.split(inside)):
         found = _segment(segment)
