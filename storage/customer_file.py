@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -110,8 +110,8 @@ def save_orders(session: Session, brand_id: str, orders: Iterable[tuple[Order, s
     total = Imported()
     fresh: list[dict[str, Any]] = []
     for order_id, (order, normal, parcel) in latest.items():
-        fields = {**asdict(order), "normal_id": normal, "normal_parcel": parcel, "row_hash": row_hash(order)}
-        total += _sorted(brand_id, known.get(order_id), fields, fresh)
+        told = {**_plain(order), "normal_id": normal, "normal_parcel": parcel, "row_hash": row_hash(order)}
+        total += _sorted(brand_id, known.get(order_id), told, fresh)
     session.flush()
     insert_rows(session, OrderRow, fresh)
     return total
@@ -127,12 +127,12 @@ def save_interactions(session: Session, brand_id: str, interactions: Iterable[In
     total = Imported()
     fresh: list[dict[str, Any]] = []
     for interaction_id, interaction in latest.items():
-        fields = asdict(interaction)
-        fields["case_ref"] = fields.pop("case")
-        fields["normal_ticket"] = normal_ticket(fields["case_ref"])
-        fields["agent"] = interaction.agent and interaction.agent[:AGENT_LIMIT]
-        fields["row_hash"] = row_hash(interaction)
-        total += _sorted(brand_id, known.get(interaction_id), fields, fresh)
+        told = _plain(interaction)
+        told["case_ref"] = told.pop("case")
+        told["normal_ticket"] = normal_ticket(told["case_ref"])
+        told["agent"] = interaction.agent and interaction.agent[:AGENT_LIMIT]
+        told["row_hash"] = row_hash(interaction)
+        total += _sorted(brand_id, known.get(interaction_id), told, fresh)
     session.flush()
     insert_rows(session, InteractionRow, fresh)
     return total
@@ -142,6 +142,11 @@ def normal_ticket(case_ref: str | None) -> str | None:
     """A ticket's number as people quote it: capitals and digits; None for one that is too short to tell anybody."""
     normal = re.sub(r"[^0-9A-Z]", "", (case_ref or "").upper())
     return normal if len(normal) >= SHORTEST_TICKET else None
+
+
+def _plain(item: Order | Interaction) -> dict[str, Any]:
+    """Its fields as they are; `dataclasses.asdict` copies every time and zone, for a third of an import's time."""
+    return {field.name: getattr(item, field.name) for field in fields(item)}
 
 
 def _sorted(brand_id: str, row: Any, fields: dict[str, Any], fresh: list[dict[str, Any]]) -> Imported:
