@@ -13,6 +13,8 @@ from routing.matching.normal import name_words, without_particles
 
 _SENTENCE_END = re.compile(r"[.!?\n]+")
 SHORT_REST, LONG_REST = 2, 5  # letters of a handle beside a name: hardly any; a name of its own
+SHORTEST_BEGINNING = 3  # letters of a last name that is cut off
+DIGITS = "0123456789"
 LONGEST_TEXT = 5_000  # characters of a text that are searched for a signature
 Words = tuple[str, ...]
 
@@ -50,7 +52,8 @@ _BEST = tuple(Likeness)
 class ShownName:
     """The readings of a display name and of a handle, and what was written.
 
-    `labels` are display name and handle as they stand, `is_shown` whether there is a display name.
+    `labels` are display name and handle as they stand, `is_shown` whether there is a display name: where a network
+    shows the handle in its place, there is none.
     """
 
     by_name: tuple[NameHypothesis, ...]
@@ -76,7 +79,7 @@ def read_name(name: str | None, handle: str | None, texts: Iterable[str], known_
         by_handle=tuple(one for one in found if one.source == "handle"),
         texts=tuple(texts),
         labels=tuple(text for text in (name, handle) if text),
-        is_shown=bool(name_words(name or "")),
+        is_shown=name != handle and bool(name_words(name or "")),
     )
 
 
@@ -85,17 +88,16 @@ def likeness(shown: ShownName, first: Words, last: Words, known_first: KnownFirs
     if not first or not last:
         return Likeness.NONE
     family = without_particles(last)
-    by_name = _best(shown.by_name, first, family)
+    by_name, by_handle = (_best(readings, first, family) for readings in (shown.by_name, shown.by_handle))
     if by_name is Likeness.FULL:
         return by_name
     signed = any(_adjacent(first, family, words) for words in _sentences(shown.texts))
     if by_name is Likeness.NONE and _is_another(shown, first, family, known_first):
         same_family = any(without_particles(one.last) == family for one in shown.by_name)
         return Likeness.OTHER_FIRST if same_family else Likeness.OTHER
-    with_last = by_name not in (Likeness.NONE, Likeness.FIRST)
+    with_last = {by_name, by_handle} - {Likeness.NONE, Likeness.FIRST}
     if signed and (with_last or not shown.is_shown or _is_made_of(shown, first, family)):
         return Likeness.FULL
-    by_handle = _best(shown.by_handle, first, family)
     if by_handle in (Likeness.FULL, Likeness.NICKNAME):
         by_handle = Likeness.HANDLE
     signature = Likeness.NONE
@@ -143,15 +145,28 @@ def _one(reading: NameHypothesis, first: Words, family: Words) -> Likeness:
 
 
 def _is_made_of(shown: ShownName, first: Words, family: Words) -> bool:
-    """Whether display name or handle is his last name and a beginning of his first: blagarde81, ludimarchal."""
-    for label in shown.labels:
-        rest = residue(label, (), family)
-        if rest == bare_handle(label):
-            continue
-        left = residue(label, first, family).strip("0123456789")
-        if len(left) <= SHORT_REST or "".join(first).startswith(rest.strip("0123456789")):
-            return True
-    return False
+    """Whether display name or handle is one of his names and a beginning of the other."""
+    return any(
+        _is_last_and_a_beginning(label, first, family) or _is_first_and_a_beginning(label, first, family)
+        for label in shown.labels
+    )
+
+
+def _is_last_and_a_beginning(label: str, first: Words, family: Words) -> bool:
+    """blagarde81, ludimarchal"""
+    rest = residue(label, (), family)
+    if rest == bare_handle(label):
+        return False
+    left = residue(label, first, family).strip(DIGITS)
+    return len(left) <= SHORT_REST or "".join(first).startswith(rest.strip(DIGITS))
+
+
+def _is_first_and_a_beginning(label: str, first: Words, family: Words) -> bool:
+    """clairemart, titivanho"""
+    rest = residue(label, first, ())
+    beginning = rest.strip(DIGITS)
+    is_cut_off = len(beginning) >= SHORTEST_BEGINNING and "".join(family).startswith(beginning)
+    return rest != bare_handle(label) and is_cut_off
 
 
 def _begins(letters: Words, words: Words) -> bool:

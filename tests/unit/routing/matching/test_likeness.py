@@ -58,10 +58,27 @@ def test_a_signature_proves_beside_a_name_that_agrees(name: str | None, expected
 
 @pytest.mark.parametrize(
     ("handle", "expected"),
-    [("claire.martin75", Likeness.FULL), ("martin.c", Likeness.FULL), ("velonuage1", Likeness.FIRST_SIGNED)],
+    [
+        ("claire.martin75", Likeness.FULL),
+        ("martin.c", Likeness.FULL),
+        ("claire_m", Likeness.FULL),
+        ("clairemart", Likeness.FULL),
+        ("clairemoreau", Likeness.FIRST_SIGNED),
+        ("claire", Likeness.FIRST_SIGNED),
+        ("mart_claire", Likeness.FULL),
+        ("mar", Likeness.FIRST_SIGNED),
+        ("velonuage1", Likeness.FIRST_SIGNED),
+        ("Claire", Likeness.FULL),  # the network shows the handle in place of a name: it shows none
+    ],
 )
 def test_a_first_name_alone_leaves_it_to_the_handle(handle: str, expected: Likeness) -> None:
     assert seen("Claire", handle, text="Commande perdue. Claire Martin, Lyon.") is expected
+
+
+def test_a_short_name_with_the_beginning_of_the_last_name_in_the_handle() -> None:
+    shown = read_name("Titi 59", "titivanho@ruche.example", ("Vanhoutte Thierry, ligne 06.",), known_first)
+    assert likeness(shown, ("thierry",), ("vanhoutte",), known_first) is Likeness.FULL
+    assert likeness(shown, ("thierry",), ("vandamme",), known_first) is Likeness.FIRST
 
 
 def test_a_part_of_a_double_first_name_is_not_his() -> None:
