@@ -6,6 +6,7 @@ history, STOP in it is followed, and the case is our turn. A text from nobody we
 customer whose number it is; from anybody else only STOP is taken.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,13 +44,16 @@ class Taken:
         return Taken(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
-def take(session: Session, brand_id: str, provider: str, channel: str, heard: Heard, now: datetime) -> Taken:
-    """Everything that a delivery told, in the caller's transaction. `brand_id` is whose what nobody knows is."""
+def take(session: Session, brands: Sequence[str], provider: str, channel: str, heard: Heard, now: datetime) -> Taken:
+    """Everything that a delivery told, in the caller's transaction.
+
+    `brands` are those that write by the account it came to; the first one's is what nobody knows.
+    """
     done = Taken()
     for receipt in heard.receipts:
-        done += _take_receipt(session, brand_id, provider, receipt, now)
+        done += _take_receipt(session, brands[0], provider, receipt, now)
     for reply in heard.replies:
-        done += _take_reply(session, brand_id, provider, channel, reply, now)
+        done += _take_reply(session, brands, provider, channel, reply, now)
     return done
 
 
@@ -87,9 +91,11 @@ def _settle(session: Session, message_key: int, now: datetime) -> MessageState |
     return state
 
 
-def _take_reply(session: Session, brand_id: str, provider: str, channel: str, reply: Reply, now: datetime) -> Taken:
-    message = _answered(session, provider, channel, reply)
-    own = brand_id if message is None else message.brand_id
+def _take_reply(
+    session: Session, brands: Sequence[str], provider: str, channel: str, reply: Reply, now: datetime
+) -> Taken:
+    message = _answered(session, brands, channel, reply)
+    own = brands[0] if message is None else message.brand_id
     lock_brand(session, own)
     at = min(reply.at, now)
     word = Word(provider, f"reply:{reply.event_id}"[:300], MessageState.REPLIED, at)
@@ -111,9 +117,10 @@ def _take_reply(session: Session, brand_id: str, provider: str, channel: str, re
     return Taken(replies=1)
 
 
-def _answered(session: Session, provider: str, channel: str, reply: Reply) -> MessageRow | None:
+def _answered(session: Session, brands: Sequence[str], channel: str, reply: Reply) -> MessageRow | None:
     """The message that the answer names, else the last one that went to its address; codes are no conversation."""
     sent = select(MessageRow).where(
+        MessageRow.brand_id.in_(brands),
         MessageRow.channel == channel,
         MessageRow.address == reply.address,
         MessageRow.handing_over_at.is_not(None),

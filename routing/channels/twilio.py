@@ -88,6 +88,10 @@ class TwilioChannel(Channel):
         return cls(settings, around)
 
     @property
+    def sender(self) -> str:
+        return self._settings.sender
+
+    @property
     def hand_over_seconds(self) -> float:
         """One request."""
         return self._settings.timeout_seconds
@@ -112,7 +116,7 @@ class TwilioChannel(Channel):
             receipt = _receipt(sid, form, delivery.query.get("message", ""), at)
             return Heard((receipt,) if receipt else (), (), answer.answer, answer.media_type)
         stop = form.get("OptOutType", "").upper() == "STOP"
-        reply = Reply(sid, form.get("From", ""), form.get("Body", ""), at, stop=stop)
+        reply = Reply(sid, form.get("From", ""), form.get("Body", ""), at, stop=stop, to=form.get("To", ""))
         return Heard((), (reply,) if sid and reply.address else (), answer.answer, answer.media_type)
 
     def _form(self, message: OutgoingMessage) -> Mapping[str, str]:

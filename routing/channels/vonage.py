@@ -97,6 +97,10 @@ class VonageChannel(Channel):
         return cls(settings, around)
 
     @property
+    def sender(self) -> str:
+        return f"+{self._settings.sender.removeprefix('+')}"
+
+    @property
     def hand_over_seconds(self) -> float:
         """One request."""
         return self._settings.timeout_seconds
@@ -129,8 +133,8 @@ class VonageChannel(Channel):
         if text_at(body, "status"):
             receipt = _receipt(name, body, at)
             return Heard((receipt,) if receipt else ())
-        sender = "+" + text_at(body, "from").removeprefix("+")
-        return Heard((), (Reply(name, sender, text_at(body, "text"), at),))
+        sender, to = (f"+{text_at(body, end).removeprefix('+')}" for end in ("from", "to"))
+        return Heard((), (Reply(name, sender, text_at(body, "text"), at, to=to),))
 
     def _body(self, message: OutgoingMessage) -> dict[str, Any]:
         body: dict[str, Any] = {

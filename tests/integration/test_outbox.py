@@ -705,7 +705,7 @@ def test_a_receipt_that_was_quicker_than_our_commit_is_taken_with_it(database, o
     def say() -> None:
         told = Heard((Receipt("e1", MessageState.DELIVERED, clock(), "p1"),))
         with database.begin() as session:
-            take(session, BRAND, "scripted", "email", told, clock())
+            take(session, [BRAND], "scripted", "email", told, clock())
 
     assert outbox(Scripted(during=say)).handed_over == 1
     assert states(database) == {"delivered": 1}
