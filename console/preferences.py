@@ -6,8 +6,8 @@
     /p/TOKEN/unsubscribe    no more mail, as mail programs say it in one click (RFC 8058)
 
 Works without a script. Opening the page changes nothing: crawlers and mail scanners follow every link. A form is bound
-to the visitor's cookie, and the guard (`console/security.py`) asks for the origin besides; the one click has neither: mail
-providers send it themselves, and its signed address alone lets it in.
+to the visitor's cookie, and the guard (`console/security.py`) asks for the origin besides. The one click has
+neither, for mail providers send it: its signed address alone lets it in.
 """
 
 import hashlib

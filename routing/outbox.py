@@ -29,7 +29,7 @@ from routing.channels.base import (
     Unavailable,
 )
 from routing.seal import unsealed
-from storage import messages, receipts, switches
+from storage import messages, outages, receipts, switches
 from storage.database import Database
 from storage.tables import BrandRow, MessageRow
 
@@ -315,6 +315,8 @@ class _Outbox:
         wait = self.backoff.after(1, retry_after)
         with self.database.begin() as session:
             messages.put_back(session, message, at + wait, str(error), at, tried=False)
+            if isinstance(error, Unavailable):
+                outages.note_outage(session, message.brand_id, message.channel, at)
         return Delivered(retried=1)
 
     def _refused(self, session: Session, message: MessageRow, lease_seconds: float) -> Delivered | None:
