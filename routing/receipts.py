@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from domain.claim import CODE_TEMPLATE
 from domain.customer import Interaction
-from domain.message import MessageState
-from routing.channels.base import Heard, Receipt, Reply
+from domain.message import MessageState, Receipt
+from routing.channels.base import Heard, Reply
 from routing.plain import plain_text
 from routing.replies import our_turn
 from routing.stop import take_stop
@@ -24,7 +24,6 @@ from storage import cases, receipts
 from storage.brands import lock_brand
 from storage.customer_file import save_interactions
 from storage.merges import records_of
-from storage.receipts import Word
 from storage.tables import CaseRow, ContactPointRow, CustomerRow, MessageRow
 
 KIND_OF = {"sms": "phone", "whatsapp": "phone", "email": "email"}
@@ -63,19 +62,9 @@ def take_waiting(session: Session, now: datetime, limit: int = 500) -> int:
 
 
 def _take_receipt(session: Session, brand_id: str, provider: str, receipt: Receipt, now: datetime) -> Taken:
-    word = Word(
-        provider=provider,
-        event_id=receipt.event_id[:300],
-        state=receipt.state,
-        at=receipt.at,
-        provider_id=receipt.provider_id[:300],
-        message_id=receipt.message_id,
-        code=receipt.code[:40],
-        suppress=receipt.suppress,
-    )
-    message = receipts.named(session, word)
+    message = receipts.named(session, provider, receipt)
     lock_brand(session, brand_id if message is None else message.brand_id)
-    if not receipts.keep(session, brand_id, word, message):
+    if not receipts.keep(session, brand_id, provider, receipt, message):
         return Taken(repeated=1)
     if message is None:
         return Taken(early=1)
@@ -98,8 +87,8 @@ def _take_reply(
     own = brands[0] if message is None else message.brand_id
     lock_brand(session, own)
     at = min(reply.at, now)
-    word = Word(provider, f"reply:{reply.event_id}"[:300], MessageState.REPLIED, at)
-    if not receipts.keep(session, own, word, message):
+    word = Receipt(f"reply:{reply.event_id}", MessageState.REPLIED, at)
+    if not receipts.keep(session, own, provider, word, message):
         return Taken(repeated=1)
     if message is None:
         _from_nobody(session, own, provider, channel, reply, at, now)

@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict
 import routing.channels
 from domain.contact import ContactPolicy
 from domain.errors import BadInput, Misconfigured, Permanent, Transient
-from domain.message import MessageState, OutgoingMessage
+from domain.message import OutgoingMessage, Receipt
 from storage.database import Database
 
 SHADOW = "folder"
@@ -106,23 +106,6 @@ class Delivery:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a provider says of a message. `event_id` is the same however often it says so.
-
-    The message is known by our id, or by the provider's name for it. `suppress` says why the address must not be
-    written to again, "" where it may; `code` is the provider's own word. `at` is aware.
-    """
-
-    event_id: str
-    state: MessageState
-    at: datetime
-    provider_id: str = ""
-    message_id: str = ""
-    code: str = ""
-    suppress: str = ""
 
 
 @dataclass(frozen=True, slots=True)

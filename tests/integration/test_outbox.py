@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
-from domain.message import MessageState, OutgoingMessage
+from domain.message import MessageState, OutgoingMessage, Receipt
 from routing.channels.base import (
     AddressRefused,
     Carriers,
@@ -22,7 +22,6 @@ from routing.channels.base import (
     Handed,
     Heard,
     OptedOut,
-    Receipt,
     Unanswered,
     Unavailable,
 )

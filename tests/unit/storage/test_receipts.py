@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from domain.brand import Brand
-from domain.message import MessageState
-from routing.channels.base import Heard, Receipt, Reply
+from domain.message import MessageState, Receipt
+from routing.channels.base import Heard, Reply
 from routing.receipts import Taken, take, take_waiting
 from storage import messages
 from storage.brands import ensure_brands
