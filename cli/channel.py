@@ -61,11 +61,11 @@ def on(name: NameArgument, reason: ReasonOption, brand: BrandOption = None, conf
 
 def channel_states(app: App, brand_id: str) -> list[dict[str, Any]]:
     """Every channel of a brand as plain data."""
-    carriers = app.carriers().switched_on
+    carriers = app.carriers().of_brand(brand_id)
     names = {kind.channel for kind in find_channels().values()} - {SHADOW}
     with app.database.read() as session:
         found = switches.overview(session, brand_id, names, app.now() - SHOWN)
-    return [_plain(state, carriers[state.channel].name if state.channel in carriers else SHADOW) for state in found]
+    return [_plain(state, carriers.name_of(state.channel)) for state in found]
 
 
 def _plain(state: ChannelState, carrier: str) -> dict[str, Any]:

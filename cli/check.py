@@ -19,7 +19,7 @@ from domain.errors import VigieError
 from listeners.base import Source, find_listeners
 from listeners.query import Query
 from models.hub.heads import open_head, open_topics
-from routing.channels.base import find_channels
+from routing.channels.base import Carriers, find_channels
 from routing.matching.certificate import permissions
 from routing.notices import known_address
 from storage.database import head_revision
@@ -266,12 +266,23 @@ def _channels(app: App) -> Iterator[Finding]:
     except VigieError as error:
         yield Finding("channels", "broken", str(error), "mend [channels] in the settings")
         return
-    for name, channel in carriers.switched_on.items():
-        yield _try(f"channel {name}", lambda channel=channel: channel.check() or "answers")  # type: ignore[misc]
+    brands = [brand.id for brand in app.settings.all_brands()]
+    for brand_id in brands:
+        yield from _accounts(carriers.of_brand(brand_id), f" ({brand_id})" if len(brands) > 1 else "")
     detail = f"messages are written to {app.outbox_folder()}"
-    yield Finding(
-        "shadow mode", "ok" if carriers.switched_on else "off", detail, "channels.email.on = true sends real mail"
-    )
+    on = any(carriers.of_brand(brand_id).switched_on for brand_id in brands)
+    yield Finding("shadow mode", "ok" if on else "off", detail, "channels.email.on = true sends real mail")
+
+
+def _accounts(carriers: Carriers, of_brand: str) -> Iterator[Finding]:
+    """Each channel of a brand: whether its provider answers, and whether something says who writes."""
+    for name, channel in carriers.switched_on.items():
+        yield _try(f"channel {name}{of_brand}", lambda channel=channel: channel.check() or "answers")  # type: ignore[misc]
+    for name, section in carriers.unstated.items():
+        if name not in carriers.switched_on:
+            what = f"channel {name}{of_brand}"
+            detail = "its messages wait: nothing says by which account this brand writes"
+            yield Finding(what, "broken", detail, f"say it in [{section}], see docs/channels.md, Several brands")
 
 
 def _desks(app: App, brand: Brand) -> Iterator[Finding]:

@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator
 
+from config.channels import is_on
 from config.section import Section
 from domain.contact import Also, ChannelLimits
 from models.intents import load_intents
-from routing.channels.base import ChannelSettings, ChannelTable, find_channels
+from routing.channels.base import ChannelTable, find_channels
 
 
 def _known_intents(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,17 +84,13 @@ def channel_limits(tables: Mapping[str, ChannelTable]) -> dict[str, ChannelLimit
     """
     found: dict[str, ChannelLimits] = {}
     kinds = find_channels()
-    for name in sorted(kinds, key=lambda name: not _is_on(tables[name])):
+    for name in sorted(kinds, key=lambda name: not is_on(tables[name])):
         kind, table = kinds[name], tables[name]
         limits = ChannelLimits(
             may_write_first=kind.may_write_first,
             window_hours=kind.window_hours,
             needs_template=kind.needs_template,
-            has_template=not _is_on(table) or bool(getattr(table, "templates", None)),
+            has_template=not is_on(table) or bool(getattr(table, "templates", None)),
         )
         found.setdefault(kind.channel, limits)
     return found
-
-
-def _is_on(table: ChannelTable) -> bool:
-    return isinstance(table, ChannelSettings) and table.on

@@ -93,7 +93,9 @@ def _put(tables: dict[str, Any], keys: tuple[str, ...], value: Any, variable: st
         raise Misconfigured(f"environment: {variable} is no setting{hint}")
     table: Any = tables
     for key in keys[:-1]:
-        table = table.setdefault(key, {})
+        # A name that is the operator's own (a brand's) may have a hyphen, which no variable has.
+        known = next((known for known in table if known.replace("-", "_") == key), key)
+        table = table.setdefault(known, {})
         if not isinstance(table, dict):
             return  # the file has no table there, which is told when the whole is checked
     table[keys[-1]] = value
@@ -126,6 +128,9 @@ def _annotation(keys: tuple[str, ...]) -> Any:
     """The type of a setting, None where there is no such key."""
     model: Any = Settings
     for key in keys:
+        if (named := _named_table(model)) is not None:
+            model = named
+            continue
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return None
         field = model.model_fields.get(key)
@@ -133,6 +138,12 @@ def _annotation(keys: tuple[str, ...]) -> Any:
             return None
         model = field.annotation
     return model
+
+
+def _named_table(annotation: Any) -> type[BaseModel] | None:
+    """The model of the tables that an operator names, such as those of `[channels.email.brands]`; None for others."""
+    inner = get_args(annotation)[1] if get_origin(annotation) is dict else None
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
 
 
 def _known_keys(model: type[BaseModel], prefix: str = "", item: str | None = None) -> list[str]:
@@ -158,10 +169,13 @@ def _refuse_secrets(table: Mapping[str, Any], model: type[BaseModel], prefix: st
         if field.exclude:
             raise Misconfigured(f"{path}: unknown key {prefix}{name}")
         if field.annotation is SecretStr:
-            variable = (PREFIX + (prefix + name).replace(".", "__")).upper()
+            variable = (PREFIX + (prefix + name).replace(".", "__").replace("-", "_")).upper()
             raise Misconfigured(f"{path}: {prefix}{name} is a secret: set {variable} or {variable}_FILE instead")
         if isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             _refuse_secrets(value, field.annotation, f"{prefix}{name}.", path)
+        if isinstance(value, dict) and (named := _named_table(field.annotation)) is not None:
+            for key, inner in value.items():
+                _refuse_secrets(inner if isinstance(inner, dict) else {}, named, f"{prefix}{name}.{key}.", path)
 
 
 def _explain(error: ValidationError, path: Path, variables: Mapping[str, str]) -> str:

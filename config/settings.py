@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, create_model, field_validator, model_validator
 
 from config.care import JourneysSettings, OutcomesSettings, SurveySettings, TemplatesSettings
+from config.channels import BrandChannels, ChannelsSettings
 from config.contact import DecisionSettings, PreferencesSettings
 from config.desks import DesksSettings
 from config.rules import PlaybookSettings, SegmentSettings, refuse_strangers, refuse_twins
@@ -25,7 +26,6 @@ from domain.errors import Misconfigured
 from listeners.base import ListenerSettings, find_listeners
 from listeners.crm.settings import CustomerSourceSettings
 from models.hub.spec import HYPOTHESIS, MAX_TOKENS, HeadModel, Source, TopicModel
-from routing.channels.base import ChannelTable, find_channels
 from routing.joining import SeenAgain
 from routing.matching.orders import OrderPattern, compiled
 
@@ -395,25 +395,6 @@ class ClaimsSettings(Section):
         return value.rstrip("/")
 
 
-class _Channels(Section):
-    """How customers are reached. Every channel is off, and its messages go into a folder, until it is switched on."""
-
-    def tables(self) -> dict[str, ChannelTable]:
-        """The table of each carrier, by its name."""
-        return {name: getattr(self, name) for name in type(self).model_fields}
-
-
-def _with_every_channel() -> type[_Channels]:
-    tables: dict[str, Any] = {name: (kind.Settings, kind.Settings()) for name, kind in find_channels().items()}
-    return create_model("ChannelsSettings", __base__=_Channels, __doc__=_Channels.__doc__, **tables)
-
-
-if TYPE_CHECKING:
-    ChannelsSettings = _Channels
-else:
-    ChannelsSettings = _with_every_channel()
-
-
 class ConsoleSettings(Section):
     """The web application. `secure_cookie` wants HTTPS in front; sessions end after these hours."""
 
@@ -480,6 +461,15 @@ class Settings(Section):
     def _teams_fit(self) -> Self:
         check_teams(self.teams, self.people)
         return self
+
+    @model_validator(mode="after")
+    def _channels_are_of_brands(self) -> Self:
+        self.channels.refuse_strangers([brand.id for brand in self.all_brands()])
+        return self
+
+    def channels_of(self, brand_id: str) -> BrandChannels:
+        """By which accounts a brand writes."""
+        return self.channels.of_brand(brand_id, is_only_one=len(self.all_brands()) == 1)
 
     def all_brands(self) -> tuple[Brand, ...]:
         """Every brand of the installation: `[brand]`, or the list `[[brands]]`."""

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from config.care_rules import care_rules, journey_rules
+from config.channels import is_on
 from config.contact import channel_limits
 from config.policies import network_policy
 from config.settings import Settings
@@ -40,8 +41,8 @@ from routing.channels.base import (
     SHADOW,
     Carriers,
     Channel,
+    ChannelTable,
     Surroundings,
-    carrier_named,
     carriers_of,
     find_channels,
 )
@@ -294,7 +295,7 @@ class App:
 
     def contact_policy(self, brand: Brand) -> ContactPolicy:
         """The rules of the channel decision for a brand, with what the providers of its channels allow."""
-        limits = channel_limits(self.settings.channels.tables())
+        limits = channel_limits(self.settings.channels_of(brand.id).tables)
         return replace(self.settings.contact.policy(brand), limits=limits)
 
     def preferences_url(self) -> str:
@@ -342,21 +343,52 @@ class App:
         """Where a person may reply in public."""
         return ReplyRules(network_policy, self.settings.contact.enabled)
 
-    def is_switched_on(self, channel: str) -> bool:
-        """Whether messages of this channel go out, rather than into the folder."""
-        kinds = find_channels()
-        tables = self.settings.channels.tables()
-        return any(kinds[name].channel == channel and getattr(table, "on", False) for name, table in tables.items())
+    def is_switched_on(self, channel: str, brand_id: str) -> bool:
+        """Whether a brand's messages of this channel go out, or wait to, rather than into the folder."""
+        kinds, tables = find_channels(), self.settings.channels_of(brand_id).tables
+        return any(kinds[name].channel == channel and is_on(table) for name, table in tables.items())
 
     def carriers(self) -> Carriers:
-        """The channels that are switched on, and the folder for all others (shadow mode)."""
-        email = cast(EmailSettings, self.settings.channels.tables()[EmailChannel.name])
-        shadow = FolderChannel(FolderOptions(self.outbox_folder(), email.sender))
-        return Carriers(carriers_of(self.settings.channels.tables(), self.surroundings()), shadow)
+        """The channels that are switched on, each brand's own where there are several."""
+        ids = [brand.id for brand in self.settings.all_brands()]
+        return (
+            self._carriers_of(ids[0])
+            if len(ids) == 1
+            else Carriers(brands={id_: self._carriers_of(id_) for id_ in ids})
+        )
 
-    def carrier(self, name: str) -> Channel | None:
-        """One carrier by its name, None where there is none or it is off. Raises Misconfigured."""
-        return carrier_named(self.settings.channels.tables(), name, self.surroundings())
+    def _carriers_of(self, brand_id: str) -> Carriers:
+        """The channels that are switched on for a brand, and the folder for all others (shadow mode)."""
+        own = self.settings.channels_of(brand_id)
+        sender = "" if EmailChannel.name in own.unstated else cast(EmailSettings, own.tables[EmailChannel.name]).sender
+        return Carriers(
+            self._switched_on(brand_id),
+            FolderChannel(FolderOptions(self.outbox_folder(), sender)),
+            {find_channels()[name].channel: f"channels.{name}.brands.{brand_id}" for name in own.unstated},
+        )
+
+    def _switched_on(self, brand_id: str) -> dict[str, Channel]:
+        own = self.settings.channels_of(brand_id)
+        try:
+            return carriers_of({name: own.tables[name] for name in own.on()}, self.surroundings())
+        except Misconfigured as error:
+            if len(self.settings.all_brands()) == 1:
+                raise
+            raise Misconfigured(f"{error} (brand {brand_id})") from None
+
+    def accounts(self, name: str) -> list[tuple[Channel, list[str]]]:
+        """The accounts of a carrier that is switched on, each with the brands that it is of. Raises Misconfigured."""
+        found: list[tuple[ChannelTable, list[str]]] = []
+        for brand in self.settings.all_brands():
+            table = self.settings.channels_of(brand.id).tables.get(name)
+            if table is None or not is_on(table):
+                continue
+            same = next((ids for known, ids in found if known == table), None)
+            if same is None:
+                found.append((table, [brand.id]))
+            else:
+                same.append(brand.id)
+        return [(find_channels()[name].make(table, self.surroundings()), ids) for table, ids in found]
 
     def surroundings(self) -> Surroundings:
         """What carriers are made with."""
@@ -368,11 +400,10 @@ class App:
             policy=lambda brand_id: self.settings.contact.policy(self.brand(brand_id)),
         )
 
-    def fallback_rules(self) -> FallbackRules:
+    def fallback_rules(self, brand: Brand) -> FallbackRules:
         """What decides whether another way is taken where a message did not arrive."""
         contact = self.settings.contact
-        carriers = carriers_of(self.settings.channels.tables(), self.surroundings())
-        told = frozenset(name for name, carrier in carriers.items() if carrier.receipts)
+        told = frozenset(name for name, carrier in self._switched_on(brand.id).items() if carrier.receipts)
         return FallbackRules(contact.fallback, timedelta(hours=contact.fallback_hours), told)
 
     def desk_names(self, brand: Brand) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def ask_page(
         message=message,
         halves=halves,
         needs_word=needs_word,
-        goes_out=app.is_switched_on(case.network),
+        goes_out=app.is_switched_on(case.network, case.brand_id),
     )
 
 

@@ -1,5 +1,6 @@
 """Channels: how each stands, and the switch that stops one or all of them. Only admins throw it."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated
 
@@ -21,9 +22,9 @@ REASON_MAX = 300
 @router.get("/channels")
 def channels_page(request: Request, looking: Looking) -> HTMLResponse:
     web = web_of(request)
-    carriers, broken = _carriers(web)
     with web.database.read() as session:
         states = switches.overview(session, looking.brand_id, _names(), web.now() - SHOWN)
+    carriers, broken = _carriers(web, looking.brand_id, [state.channel for state in states])
     return page(
         request,
         looking,
@@ -66,9 +67,10 @@ def _names() -> set[str]:
     return {kind.channel for kind in find_channels().values()} - {SHADOW}
 
 
-def _carriers(web: Web) -> tuple[dict[str, str], str | None]:
-    """channel → who carries it; what is wrong with the settings, if anything."""
+def _carriers(web: Web, brand_id: str, channels: Iterable[str]) -> tuple[dict[str, str], str | None]:
+    """channel → who carries it, "" for nobody; what is wrong with the settings, if anything."""
     try:
-        return {name: one.name for name, one in App(web.settings, web.now).carriers().switched_on.items()}, None
+        carriers = App(web.settings, web.now).carriers().of_brand(brand_id)
     except Misconfigured as error:
         return {}, str(error)
+    return {channel: carriers.name_of(channel) for channel in channels}, None

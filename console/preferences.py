@@ -3,16 +3,20 @@
     /p/TOKEN            his channels with masked addresses, quiet times, what he does not want
     /p/TOKEN/save       the form
     /p/TOKEN/stop       nothing at all any more, or again
+    /p/TOKEN/unsubscribe    no more mail, as mail programs say it in one click (RFC 8058)
 
 Works without a script. Opening the page changes nothing: crawlers and mail scanners follow every link. A form is bound
-to the visitor's cookie, and the guard (`console/security.py`) asks for the origin besides.
+to the visitor's cookie, and the guard (`console/security.py`) asks for the origin besides. The one click has
+neither, for mail providers send it: its signed address alone lets it in.
 """
 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -75,7 +79,22 @@ class Guest:
         """Raises Turned where the form is not from a page that this visitor saw, or comes too often."""
         if not self.known or not hmac.compare_digest(csrf.encode("utf-8", "replace"), self.csrf.encode()):
             raise Turned("form_expired", 403)
-        limits = {f"preferences address {self.address}": PER_ADDRESS, f"preferences link {self.token}": PER_LINK}
+        self.count({**self.by_address(), f"preferences link {self.token}": PER_LINK})
+
+    def is_known(self) -> bool:
+        """Whether the link opens anybody's page."""
+        try:
+            with self.web.database.read() as session:
+                return bool(self.customer(session).id)
+        except Turned:
+            return False
+
+    def by_address(self) -> Mapping[str, int]:
+        """How often he may come, by where he comes from."""
+        return {f"preferences address {self.address}": PER_ADDRESS}
+
+    def count(self, limits: Mapping[str, int]) -> None:
+        """Raises Turned where one of these comes too often."""
         with self.web.database.begin() as session:
             within = [hit(session, name, limit, QUARTER, self.web.now()) for name, limit in limits.items()]
         if not all(within):
@@ -162,6 +181,29 @@ def stop(request: Request, token: str, what: Annotated[Literal["stop", "again"],
     except Turned as why:
         return guest.turned(why)
     return RedirectResponse(f"/p/{token}?saved=yes", 303)
+
+
+@router.get("/p/{token}/unsubscribe")
+def ask_to_unsubscribe(token: str) -> Response:
+    """Where a mail program opens the address instead: his page, on which nothing has changed yet."""
+    return RedirectResponse(f"/p/{quote(token, safe='')}", 303)
+
+
+@router.post("/p/{token}/unsubscribe")
+def unsubscribe(request: Request, token: str, click: Annotated[str, Form(alias="List-Unsubscribe")] = "") -> Response:
+    """One click in a mail program. Whole crowds come from a provider's few addresses, so only wrong links are counted
+    by address.
+    """
+    guest = Guest(request, token)
+    if f"List-Unsubscribe={click}" != preferences.ONE_CLICK_BODY:
+        return Response(status_code=400)
+    try:
+        guest.count({f"preferences link {token}": PER_LINK} if guest.is_known() else guest.by_address())
+        with guest.web.database.begin() as session:
+            preferences.unsubscribe(session, guest.customer(session), guest.web.now())
+    except Turned as why:
+        return Response(status_code=why.status)
+    return Response("")
 
 
 def _page(

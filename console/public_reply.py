@@ -94,7 +94,7 @@ def _draft(session: Session, case: CaseRow, place: Place, text: str, app: App) -
         length=place.length(text),
         limit=place.limit,
         wrong=wrong_with(session, case, place, text),
-        goes_out=app.is_switched_on(place.post.network),
+        goes_out=app.is_switched_on(place.post.network, place.post.brand_id),
     )
 
 

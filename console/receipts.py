@@ -5,20 +5,24 @@ same. What a provider says is answered with 200 only after it is committed, so t
 """
 
 import logging
+from collections.abc import Iterator
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from config.wiring import App
 from console.hooks import problem, raw_body, refuse
 from console.security import RECEIPTS
 from console.web import Web, web_of
 from domain.errors import BadInput, Misconfigured
-from routing.channels.base import Channel, Delivery, Forged
-from routing.receipts import take
+from routing.channels.base import Channel, Delivery, Forged, Heard
+from routing.receipts import Taken, take
 
+Proven = tuple[Channel, list[str], Heard]  # an account, the brands that write by it, what a delivery told it
 log = logging.getLogger("vigie.console")
 router = APIRouter()
 
@@ -37,29 +41,53 @@ def hear(name: str, request: Request, body: Annotated[bytes, Depends(raw_body)])
 
 def _hear(request: Request, name: str, body: bytes) -> Response:
     web = web_of(request)
-    carrier = _carrier(web, name)
     try:
-        if carrier is None:
-            raise Forged("there is no such door")
-        heard = carrier.hear(_delivery(web, request, body))
-    except Forged:
-        return refuse(request, web, f"receipts:{name}")
+        proven = _proven(web, name, _delivery(web, request, body))
     except BadInput as error:
         return problem(HTTPStatus.BAD_REQUEST, str(error))
-    if heard.receipts or heard.replies:
-        brand_id = web.settings.all_brands()[0].id
+    if not proven:
+        return refuse(request, web, f"receipts:{name}")
+    if any(heard.receipts or heard.replies for _, _, heard in proven):
         with web.database.begin() as session:
-            done = take(session, brand_id, carrier.name, carrier.channel, heard, web.now())
-        log.info("%s: %d receipts, %d answers, %d early", carrier.name, done.receipts, done.replies, done.early)
-    return Response(heard.answer, media_type=heard.media_type)
+            done = sum((_take(session, told, web.now()) for told in _sorted_out(proven)), Taken())
+        log.info("%s: %d receipts, %d answers, %d early", name, done.receipts, done.replies, done.early)
+    answer = proven[0][2]
+    return Response(answer.answer, media_type=answer.media_type)
 
 
-def _carrier(web: Web, name: str) -> Channel | None:
+def _proven(web: Web, name: str, delivery: Delivery) -> list[Proven]:
+    """What it told each of the accounts whose signature it has. Raises BadInput."""
+    found = []
+    for carrier, brands in _accounts(web, name):
+        try:
+            found.append((carrier, brands, carrier.hear(delivery)))
+        except Forged:
+            continue
+    return found
+
+
+def _sorted_out(proven: list[Proven]) -> Iterator[Proven]:
+    """Each answer once, for the brands it may be for: one signature may be that of several brands' accounts."""
+    for carrier, brands, heard in proven:
+        yield carrier, brands, Heard(heard.receipts)
+    answers = {reply.event_id: reply for _, _, heard in proven for reply in heard.replies}
+    for reply in answers.values():
+        took = [one for one in proven if any(known.event_id == reply.event_id for known in one[2].replies)]
+        asked = [one for one in took if reply.to and one[0].sender == reply.to] or took
+        yield asked[0][0], [id_ for _, brands, _ in asked for id_ in brands], Heard(replies=(reply,))
+
+
+def _take(session: Session, told: Proven, now: datetime) -> Taken:
+    carrier, brands, heard = told
+    return take(session, brands, carrier.name, carrier.channel, heard, now)
+
+
+def _accounts(web: Web, name: str) -> list[tuple[Channel, list[str]]]:
     try:
-        return App(web.settings, web.now).carrier(name)
+        return App(web.settings, web.now).accounts(name)
     except Misconfigured as error:
         log.warning("the door of a channel cannot be opened: %s", error)
-        return None
+        return []
 
 
 def _delivery(web: Web, request: Request, body: bytes) -> Delivery:

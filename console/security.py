@@ -1,5 +1,6 @@
 """What every answer carries and every request must show: headers, origin, size."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from listeners.webhook.listener import PATH as HOOKS
 
 RECEIPTS = "/receipts/"
+UNSUBSCRIBE = re.compile(r"/p/[^/]+/unsubscribe")
 MAX_BODY = 64 * 1024
 MAX_DELIVERY = 1024 * 1024
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -64,14 +66,14 @@ def refusal(method: str, headers: Mapping[str, str], path: str = "/") -> int | N
     """The status with which a request must be turned away, None if it may pass.
 
     A delivery from outside (`console/hooks.py`, `console/receipts.py`) is no form: it carries no cookie and shows its
-    own signature.
+    own signature. Nor is the one click of a mail program (RFC 8058), whose address is signed.
     Any other request that changes something must come from a page of this very site: browsers say so by
     `Sec-Fetch-Site` and `Origin` (OWASP, "Cross-Site Request Forgery Prevention"); one of them must be there.
     """
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()) or int(length) > largest(path):
         return 413
-    if method in SAFE_METHODS or path.startswith((HOOKS, RECEIPTS)):
+    if method in SAFE_METHODS or path.startswith((HOOKS, RECEIPTS)) or UNSUBSCRIBE.fullmatch(path):
         return None
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is None and origin is None:

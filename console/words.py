@@ -29,6 +29,7 @@ REASON_FORMS = (
     ("open_for", re.compile(r"open for (\d+) days"), ""),
     ("other_cases", re.compile(r"(\d+) other cases in 90 days"), ""),
     ("contacts", re.compile(r"(\d+) contacts in 30 days"), ""),
+    ("no_account", re.compile(r"nothing says by which account this brand writes: (\[[\w.-]+\])"), ""),
     ("missed", re.compile(r"(\d+) deadlines missed"), ""),
 )
 # Values of an event that are names of ours: in which group their words stand.

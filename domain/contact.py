@@ -11,6 +11,8 @@ from domain.customer import Consent
 from domain.evidence import Grade
 
 CHANNELS = ("email", "sms", "whatsapp", "phone", "letter", "in_app", "push")
+# Where customers write to the brand itself: the network of a post → the channel of its answer.
+OWN_INBOXES = {"email": "email", "mail": "email", "sms": "sms", "whatsapp": "whatsapp"}
 
 
 @dataclass(frozen=True, slots=True)

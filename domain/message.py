@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -97,3 +98,20 @@ class OutgoingMessage:
     headers: tuple[tuple[str, str], ...] = ()
     reply_to: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of a message. `event_id` is the same however often it says so.
+
+    The message is known by our id, or by the provider's name for it. `suppress` says why the address must not be
+    written to again, "" where it may; `code` is the provider's own word. `at` is aware.
+    """
+
+    event_id: str
+    state: MessageState
+    at: datetime
+    provider_id: str = ""
+    message_id: str = ""
+    code: str = ""
+    suppress: str = ""

@@ -60,5 +60,5 @@ def undelivered(brand_id: str) -> Outcome:
         lock_brand(session, brand_id)
         expired = expire(session, brand_id, now)
         moot = cancel_moot(session, brand_id, now)
-        other = fall_back(session, brand, app.contact_rules(brand), app.fallback_rules(), batch, now)
+        other = fall_back(session, brand, app.contact_rules(brand), app.fallback_rules(brand), batch, now)
     return Outcome(took=expired + moot + other, made={"expired": expired, "calls off": moot, "other channel": other})

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.case import OPEN_STATES, Severity
 from domain.contact import (
+    OWN_INBOXES,
     CaseFacts,
     ChannelDecision,
     ContactAction,
@@ -55,8 +56,6 @@ MONTH = timedelta(days=31)
 UNSURE_HEADS = frozenset({"complaint", "about_brand"})
 FIRST_ANSWER, FALLBACK = "first_answer", "fallback"
 BESIDE = "beside"
-# Where customers write to the brand itself: the network of a post → the channel of its answer.
-OWN_INBOXES = {"email": "email", "mail": "email", "sms": "sms", "whatsapp": "whatsapp"}
 STATE_AFTER = {
     ContactAction.SEND: "planned",
     ContactAction.HOLD: "held",

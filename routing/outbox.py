@@ -29,12 +29,13 @@ from routing.channels.base import (
     Unavailable,
 )
 from routing.seal import unsealed
-from storage import messages, receipts, switches
+from storage import messages, outages, receipts, switches
 from storage.database import Database
 from storage.tables import BrandRow, MessageRow
 
 Trouble = Transient | Permanent | Uncertain | Misconfigured
 ROBOT = "vigie"
+NOT_CARRIED = timedelta(hours=1)  # how long a message waits before it is asked again who carries it
 WINDOW_MARGIN = timedelta(minutes=5)  # a window that closes on the way is closed
 
 
@@ -131,7 +132,7 @@ def sweep(database: Database, carriers: Carriers, now: Callable[[], datetime]) -
 
 
 def _resolved(database: Database, carriers: Carriers, message: MessageRow, now: Callable[[], datetime]) -> bool:
-    carrier = carriers.named(message.via)
+    carrier = carriers.of_brand(message.brand_id).named(message.via)
     found = None if carrier is None else _look_up(carrier, message.message_id)
     if carrier is None or found is None or not (found or carrier.idempotent):
         return False
@@ -185,9 +186,9 @@ class _Outbox:
         if message.channel in self.stopped:
             return self._leave(message)
         try:
-            carrier = self.carriers.of(message.channel)
+            carrier = self.carriers.of_brand(message.brand_id).of(message.channel)
         except Misconfigured as error:
-            return self._stop(message, error)
+            return self._hold(message, error)
         letter = self._prepare(message, carrier)
         if isinstance(letter, Delivered):
             return letter
@@ -197,6 +198,12 @@ class _Outbox:
                 return staged
             refused = self._commit_handing_over(message, carrier)
             return refused or self._hand_over(message, staged)
+
+    def _hold(self, message: MessageRow, error: Misconfigured) -> Delivered:
+        """Nobody carries this brand's messages here: they wait, those of other brands go on."""
+        with self.database.begin() as session:
+            done = messages.put_back(session, message, self.now() + NOT_CARRIED, str(error), self.now(), tried=False)
+        return Delivered(held=1, errors=(f"{message.channel}: {error}",)) if done else Delivered(lost=1)
 
     def _prepare(self, message: MessageRow, carrier: Channel) -> OutgoingMessage | Delivered:
         with self.database.begin() as session:
@@ -308,6 +315,8 @@ class _Outbox:
         wait = self.backoff.after(1, retry_after)
         with self.database.begin() as session:
             messages.put_back(session, message, at + wait, str(error), at, tried=False)
+            if isinstance(error, Unavailable):
+                outages.note_outage(session, message.brand_id, message.channel, at)
         return Delivered(retried=1)
 
     def _refused(self, session: Session, message: MessageRow, lease_seconds: float) -> Delivered | None:

@@ -29,9 +29,11 @@ from storage.secrets import installation_secret
 from storage.tables import CustomerRow, ObjectionRow, PreferenceRow, QuietTimeRow
 
 PAGE = "/p/"
+ONE_CLICK, ONE_CLICK_BODY = "/unsubscribe", "List-Unsubscribe=One-Click"  # behind a token; RFC 8058, 3.1
 SECRET = "preferences"  # noqa: S105 - the name of one
 HOW = "preference page"
 CUSTOMER = "customer"
+MAIL = "email"
 SERVICE, GRANTED, REVOKED = "service", "granted", "revoked"
 NO_LEARNING, NO_PUBLIC, NOTHING_AT_ALL = "profiling", "social_care", "all"
 LONGEST_TOKEN = 400
@@ -154,6 +156,14 @@ def stop_everything(session: Session, customer: CustomerRow, stop: bool, now: da
     lock_brand(session, customer.brand_id)
     changed = _object(session, customer, NOTHING_AT_ALL, stop, now)
     _note(session, customer, [f"{NOTHING_AT_ALL}:{stop}"] if changed else [], now)
+    return changed
+
+
+def unsubscribe(session: Session, customer: CustomerRow, now: datetime) -> bool:
+    """No mail for service any more, as his mail program says in one click; False where that was so."""
+    lock_brand(session, customer.brand_id)
+    changed = customers.say_consent(session, customer.brand_id, customer.id, MAIL, SERVICE, REVOKED, now)
+    _note(session, customer, [f"{MAIL}:{REVOKED}"] if changed else [], now)
     return changed
 
 

@@ -6,6 +6,7 @@ history, STOP in it is followed, and the case is our turn. A text from nobody we
 customer whose number it is; from anybody else only STOP is taken.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from domain.claim import CODE_TEMPLATE
 from domain.customer import Interaction
-from domain.message import MessageState
-from routing.channels.base import Heard, Receipt, Reply
+from domain.message import MessageState, Receipt
+from routing.channels.base import Heard, Reply
 from routing.plain import plain_text
 from routing.replies import our_turn
 from routing.stop import take_stop
@@ -23,7 +24,6 @@ from storage import cases, receipts
 from storage.brands import lock_brand
 from storage.customer_file import save_interactions
 from storage.merges import records_of
-from storage.receipts import Word
 from storage.tables import CaseRow, ContactPointRow, CustomerRow, MessageRow
 
 KIND_OF = {"sms": "phone", "whatsapp": "phone", "email": "email"}
@@ -43,13 +43,16 @@ class Taken:
         return Taken(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
-def take(session: Session, brand_id: str, provider: str, channel: str, heard: Heard, now: datetime) -> Taken:
-    """Everything that a delivery told, in the caller's transaction. `brand_id` is whose what nobody knows is."""
+def take(session: Session, brands: Sequence[str], provider: str, channel: str, heard: Heard, now: datetime) -> Taken:
+    """Everything that a delivery told, in the caller's transaction.
+
+    `brands` are those that write by the account it came to; the first one's is what nobody knows.
+    """
     done = Taken()
     for receipt in heard.receipts:
-        done += _take_receipt(session, brand_id, provider, receipt, now)
+        done += _take_receipt(session, brands[0], provider, receipt, now)
     for reply in heard.replies:
-        done += _take_reply(session, brand_id, provider, channel, reply, now)
+        done += _take_reply(session, brands, provider, channel, reply, now)
     return done
 
 
@@ -59,19 +62,9 @@ def take_waiting(session: Session, now: datetime, limit: int = 500) -> int:
 
 
 def _take_receipt(session: Session, brand_id: str, provider: str, receipt: Receipt, now: datetime) -> Taken:
-    word = Word(
-        provider=provider,
-        event_id=receipt.event_id[:300],
-        state=receipt.state,
-        at=receipt.at,
-        provider_id=receipt.provider_id[:300],
-        message_id=receipt.message_id,
-        code=receipt.code[:40],
-        suppress=receipt.suppress,
-    )
-    message = receipts.named(session, word)
+    message = receipts.named(session, provider, receipt)
     lock_brand(session, brand_id if message is None else message.brand_id)
-    if not receipts.keep(session, brand_id, word, message):
+    if not receipts.keep(session, brand_id, provider, receipt, message):
         return Taken(repeated=1)
     if message is None:
         return Taken(early=1)
@@ -87,13 +80,15 @@ def _settle(session: Session, message_key: int, now: datetime) -> MessageState |
     return state
 
 
-def _take_reply(session: Session, brand_id: str, provider: str, channel: str, reply: Reply, now: datetime) -> Taken:
-    message = _answered(session, provider, channel, reply)
-    own = brand_id if message is None else message.brand_id
+def _take_reply(
+    session: Session, brands: Sequence[str], provider: str, channel: str, reply: Reply, now: datetime
+) -> Taken:
+    message = _answered(session, brands, channel, reply)
+    own = brands[0] if message is None else message.brand_id
     lock_brand(session, own)
     at = min(reply.at, now)
-    word = Word(provider, f"reply:{reply.event_id}"[:300], MessageState.REPLIED, at)
-    if not receipts.keep(session, own, word, message):
+    word = Receipt(f"reply:{reply.event_id}", MessageState.REPLIED, at)
+    if not receipts.keep(session, own, provider, word, message):
         return Taken(repeated=1)
     if message is None:
         _from_nobody(session, own, provider, channel, reply, at, now)
@@ -111,9 +106,10 @@ def _take_reply(session: Session, brand_id: str, provider: str, channel: str, re
     return Taken(replies=1)
 
 
-def _answered(session: Session, provider: str, channel: str, reply: Reply) -> MessageRow | None:
+def _answered(session: Session, brands: Sequence[str], channel: str, reply: Reply) -> MessageRow | None:
     """The message that the answer names, else the last one that went to its address; codes are no conversation."""
     sent = select(MessageRow).where(
+        MessageRow.brand_id.in_(brands),
         MessageRow.channel == channel,
         MessageRow.address == reply.address,
         MessageRow.handing_over_at.is_not(None),

@@ -28,16 +28,12 @@ def page(text: str) -> str:
     """The page as it should be, given what stands in it now."""
     preface, _, tables = text.partition(MARK)
     said = meanings(tables)
-    shown: dict[type[BaseModel], str] = {}
+    shown: list[Table] = []
     parts = [preface + MARK + "\n"]
     for section in _sections(Settings, ""):
-        first = shown.setdefault(section.model, section.title)
-        if first != section.title:
-            parts.append(
-                f"\n## `{section.title}`\n\nThe same keys as `{first}`; the whole list by `{section.variable}`.\n"
-            )
-        else:
-            parts.append(_table(section, said))
+        first = next((table for table in shown if issubclass(table.model, section.model)), None)
+        parts.append(_table(section, said) if first is None else _same(section, first))
+        shown.append(section)
     return "".join(parts)
 
 
@@ -79,6 +75,12 @@ def _table_of(path: str, field: FieldInfo) -> Table | None:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return Table(path, kind, kind is not field.annotation, get_origin(field.annotation) is dict)
     return None
+
+
+def _same(section: Table, first: Table) -> str:
+    each = f"each by `{section.variable}__NAME__KEY`, " if section.is_named else ""
+    told = f"The same keys as `{first.title}`; {each}the whole list by `{section.variable}`."
+    return f"\n## `{section.title}`\n\n{told}\n"
 
 
 def _table(section: Table, said: dict[str, str]) -> str:

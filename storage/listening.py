@@ -76,7 +76,8 @@ def _post(row: PostRow, author: AuthorRow | None) -> Post:
 
 def listener_states(session: Session, brand_id: str) -> Sequence[CursorRow]:
     """Where each question stands; paused ones first."""
-    query = select(CursorRow).where(CursorRow.brand_id == brand_id, CursorRow.listener.not_like("desk %"))
+    others = CursorRow.listener.like("desk %") | CursorRow.listener.like("channel %")
+    query = select(CursorRow).where(CursorRow.brand_id == brand_id, ~others)
     return session.scalars(query.order_by(CursorRow.paused.is_(None), CursorRow.listener, CursorRow.query)).all()
 
 

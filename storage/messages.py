@@ -24,6 +24,7 @@ from domain.contact import PastContact
 from domain.message import COUNTED_STATES, MESSAGE_STEPS, SENT_STATES, MessageState
 from storage.cases import SYSTEM, add_event, step
 from storage.claims import claim
+from storage.outages import dead_channels
 from storage.owner import is_dead, this_process
 from storage.secrets import installation_secret
 from storage.switches import shut_for_message
@@ -205,7 +206,9 @@ def failed_channels(session: Session, case_id: int) -> frozenset[str]:
 
 
 def unwell_channels(session: Session, brand_id: str, now: datetime) -> frozenset[str]:
-    """The channels whose provider refuses everything at the moment: several messages tried in vain, none taken."""
+    """The channels whose provider refuses everything at the moment: several messages tried in vain, none taken; or
+    does not answer at all.
+    """
     stuck = (
         select(MessageRow.channel)
         .filter_by(brand_id=brand_id, state=MessageState.RESERVED)
@@ -216,7 +219,8 @@ def unwell_channels(session: Session, brand_id: str, now: datetime) -> frozenset
     taken = select(MessageRow.channel).where(
         MessageRow.brand_id == brand_id, MessageRow.handed_over_at > now - UNWELL_SPAN
     )
-    return frozenset(session.scalars(stuck)) - frozenset(session.scalars(taken.distinct()))
+    refusing = frozenset(session.scalars(stuck)) - frozenset(session.scalars(taken.distinct()))
+    return refusing | dead_channels(session, brand_id, now)
 
 
 def came_through(session: Session, message_key: int, at: datetime, provider_id: str | None) -> None:

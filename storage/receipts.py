@@ -9,7 +9,6 @@ message that only a later answer names.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from domain.message import MESSAGE_STEPS, MessageState
+from domain.message import MESSAGE_STEPS, MessageState, Receipt
 from storage import messages
 from storage.tables import MessageRow, ReceiptRow
 
@@ -28,47 +27,35 @@ RANK = {
     MessageState.READ: 4,
     MessageState.REPLIED: 5,
 }
+LONGEST_NAME = 300
 BUSY = (MessageState.HANDING_OVER, MessageState.CANCELLED)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word of a provider. `event_id` is the same however often it is said; `at` is aware; `code` its own."""
-
-    provider: str
-    event_id: str
-    state: MessageState
-    at: datetime
-    provider_id: str = ""
-    message_id: str = ""
-    code: str = ""
-    suppress: str = ""
-
-
-def named(session: Session, word: Word) -> MessageRow | None:
-    """The message that a word is about: by our id, else by the provider's name for it."""
-    by_id = select(MessageRow).where(MessageRow.message_id == word.message_id, MessageRow.via == word.provider)
-    if word.message_id:
+def named(session: Session, provider: str, said: Receipt) -> MessageRow | None:
+    """The message that a provider speaks of: by our id, else by the provider's name for it."""
+    by_id = select(MessageRow).where(MessageRow.message_id == said.message_id, MessageRow.via == provider)
+    if said.message_id:
         return session.scalars(by_id).one_or_none()
-    told = MessageRow.provider_id == word.provider_id
-    query = select(MessageRow).where(told, MessageRow.via == word.provider).order_by(MessageRow.id).limit(1)
-    return session.scalars(query).one_or_none() if word.provider_id else None
+    told = MessageRow.provider_id == said.provider_id[:LONGEST_NAME]
+    query = select(MessageRow).where(told, MessageRow.via == provider).order_by(MessageRow.id).limit(1)
+    return session.scalars(query).one_or_none() if said.provider_id else None
 
 
-def keep(session: Session, brand_id: str, word: Word, message: MessageRow | None) -> bool:
+def keep(session: Session, brand_id: str, provider: str, said: Receipt, message: MessageRow | None) -> bool:
     """Keep a word; False if it was kept before. Without a message it waits under the provider's name for it."""
-    seen = select(ReceiptRow.id).filter_by(provider=word.provider, provider_event_id=word.event_id)
+    event_id = said.event_id[:LONGEST_NAME]
+    seen = select(ReceiptRow.id).filter_by(provider=provider, provider_event_id=event_id)
     if session.scalar(seen) is not None:
         return False
     row = ReceiptRow(
         brand_id=brand_id if message is None else message.brand_id,
         message_key=None if message is None else message.id,
-        provider=word.provider,
-        provider_event_id=word.event_id,
-        provider_id=word.provider_id or None,
-        state=word.state,
-        at=word.at,
-        raw={name: value for name, value in (("code", word.code), ("suppress", word.suppress)) if value},
+        provider=provider,
+        provider_event_id=event_id,
+        provider_id=said.provider_id[:LONGEST_NAME] or None,
+        state=said.state,
+        at=said.at,
+        raw={name: value for name, value in (("code", said.code[:40]), ("suppress", said.suppress)) if value},
     )
     try:
         with session.begin_nested():

@@ -12,16 +12,17 @@ A channel that knows its provider's codes better says so first (`judge`): a bad 
 Error texts hold the provider's host and the status, never an address, a credential or a text.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from domain.errors import Misconfigured, Permanent, Transient, Uncertain, VigieError
+from domain.errors import BadInput, Misconfigured, Permanent, Transient, Uncertain, VigieError
 from listeners.api import TRY_LATER, checked_base_url, host_of, http_client
 from listeners.waits import DEFAULT_WAIT_SECONDS, wait_seconds
 from listeners.wire import Answer, NoAnswer, fetch
-from routing.channels.base import Handed, Unanswered, Unavailable
+from routing.channels.base import Channel, Delivery, Handed, Unanswered, Unavailable
 
 Judge = Callable[[Answer], VigieError | None]
 
@@ -110,6 +111,17 @@ class Provider:
         return Unanswered(words, retry_after) if self.idempotent else Uncertain(words)
 
 
+class HttpChannel(Channel):
+    """A channel whose handing over is one request to its provider."""
+
+    _provider: Provider
+
+    @property
+    def hand_over_seconds(self) -> float:
+        """One request."""
+        return self._provider.timeout_seconds
+
+
 @dataclass(frozen=True, slots=True)
 class StagedCall:
     """A request that waits for the last word. `taken` reads the provider's name for the message from its answer."""
@@ -131,6 +143,23 @@ def told(answer: Answer) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, Mapping) else {}
+
+
+def json_of(delivery: Delivery) -> Any:
+    """The JSON of a delivery. Raises BadInput for what is none."""
+    try:
+        return json.loads(delivery.body)
+    except (ValueError, RecursionError):
+        raise BadInput("the delivery is no JSON") from None
+
+
+def moment(text: str) -> datetime | None:
+    """`2026-11-16T09:30:00.000Z`, also with a space before its zone; a time without zone is UTC, None is no time."""
+    try:
+        found = datetime.fromisoformat(text.replace(" +0000", "Z"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def text_at(body: Any, *path: str | int) -> str:

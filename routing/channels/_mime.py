@@ -3,8 +3,10 @@
 import re
 import unicodedata
 from email import policy
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
+from email.policy import Policy
+from typing import Any, ClassVar, Literal
 
 import idna
 
@@ -21,6 +23,23 @@ SHADOW_DOMAIN = "vigie.invalid"
 _LOCAL = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\\\].]+(?:\.[^\s\x00-\x20\x7f\"(),:;<>@\[\\\].]+)*")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9._-]+")
+
+
+class _Whole(BaseHeader):
+    """One long word, such as an address of the web: never folded, which would make encoded words of it (RFC 2047)."""
+
+    max_count: ClassVar[Literal[1]] = 1
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        kwds |= {"decoded": value, "parse_tree": None}
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _Whole)
 
 
 def mailbox(address: str) -> str:
@@ -52,7 +71,7 @@ def compose(message: OutgoingMessage, sender: str, sender_name: str) -> bytes:
     """The e-mail, lines ended by CRLF. The same message gives the same bytes; `sender` is a mailbox or ""."""
     recipient = mailbox(message.address)
     rules = policy.SMTP if recipient.isascii() else policy.SMTPUTF8
-    mail = EmailMessage(policy=rules)
+    mail = EmailMessage(policy=rules.clone(header_factory=_HEADERS))
     name = one_line(sender_name or message.sender_name)[:200]
     own = sender or f"shadow@{SHADOW_DOMAIN}"
     mail["From"] = _at(own, name)

@@ -93,6 +93,17 @@ def only_replies(message: OutgoingMessage) -> Target:
     return post
 
 
+def key_text(around: Surroundings, section: str, file: str, variable: str) -> str:
+    """The text of a private key: of the file of `key_file`, or of the variable of `key_env`. Raises Misconfigured."""
+    if not file:
+        return secret(around, section, "key_env", variable).get_secret_value()
+    try:
+        return around.path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise Misconfigured(f"{section}.key_file {file!r}: {why}") from None
+
+
 def word(around: Surroundings, section: str, name: str, variable: str) -> SecretStr:
     """A secret that stands in a header. Raises Misconfigured, too, where it holds signs that no header takes."""
     found = secret(around, section, name, variable)

@@ -16,9 +16,9 @@ from domain.errors import Misconfigured, Permanent, VigieError
 from domain.message import OutgoingMessage
 from listeners.appstore.listener import BASE_URL, AppStoreKey
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
-from routing.channels._network import Already, only_replies, replaces, secret, words
-from routing.channels.base import Channel, ChannelSettings, ChannelTable, Gone, Staged, Surroundings
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, text_at, told
+from routing.channels._network import Already, key_text, only_replies, replaces, words
+from routing.channels.base import ChannelSettings, ChannelTable, Gone, Staged, Surroundings
 
 NETWORK = "appstore"
 SECTION = f"channels.{NETWORK}"
@@ -40,7 +40,7 @@ class AppStoreSettings(ChannelSettings):
     timeout_seconds: float = Field(20.0, gt=0, le=300)
 
 
-class AppStoreChannel(Channel):
+class AppStoreChannel(HttpChannel):
     """One key."""
 
     name: ClassVar[str] = NETWORK
@@ -52,7 +52,7 @@ class AppStoreChannel(Channel):
     idempotent: ClassVar[bool] = True
 
     def __init__(self, settings: AppStoreSettings, key: AppStoreKey, around: Surroundings) -> None:
-        self._settings, self._key = settings, key
+        self._key = key
         self._provider = Provider.at(SECTION, settings.base_url, settings.timeout_seconds, around.now, idempotent=True)
 
     @classmethod
@@ -60,20 +60,11 @@ class AppStoreChannel(Channel):
         """Needs a key and its id."""
         if not settings.key_id:
             raise Misconfigured(f"{SECTION} is on but has no key_id")
+        text = key_text(around, SECTION, settings.key_file, settings.key_env).replace("\\n", "\n")
         try:
-            if settings.key_file:
-                text = around.path(settings.key_file).read_text(encoding="utf-8")
-            else:
-                text = secret(around, SECTION, "key_env", settings.key_env).get_secret_value()
-            return cls(settings, AppStoreKey(text.replace("\\n", "\n"), settings.key_id, settings.issuer_id), around)
-        except OSError as error:
-            raise Misconfigured(f"{SECTION}.key_file {settings.key_file!r}: {error.strerror}") from None
+            return cls(settings, AppStoreKey(text, settings.key_id, settings.issuer_id), around)
         except ValueError:
             raise Misconfigured(f"{SECTION}: the key is no private key (.p8) of App Store Connect") from None
-
-    @property
-    def hand_over_seconds(self) -> float:
-        return self._settings.timeout_seconds
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[Staged]:

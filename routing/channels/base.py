@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict
 import routing.channels
 from domain.contact import ContactPolicy
 from domain.errors import BadInput, Misconfigured, Permanent, Transient
-from domain.message import MessageState, OutgoingMessage
+from domain.message import OutgoingMessage, Receipt
 from storage.database import Database
 
 SHADOW = "folder"
@@ -109,25 +109,11 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a provider says of a message. `event_id` is the same however often it says so.
-
-    The message is known by our id, or by the provider's name for it. `suppress` says why the address must not be
-    written to again, "" where it may; `code` is the provider's own word. `at` is aware.
-    """
-
-    event_id: str
-    state: MessageState
-    at: datetime
-    provider_id: str = ""
-    message_id: str = ""
-    code: str = ""
-    suppress: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Reply:
-    """What a customer wrote back. `address` is his, as messages have it; `answers` names the message, if anything."""
+    """What a customer wrote back. `address` is his, as messages have it; `answers` names the message, if anything.
+
+    `to` is the number of ours that he wrote to, "" where its provider does not tell.
+    """
 
     event_id: str
     address: str
@@ -135,6 +121,7 @@ class Reply:
     at: datetime
     answers: str = ""
     stop: bool = False
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +147,7 @@ class Channel(Protocol):
 
     `name` is the provider's and names the settings, `[channels.NAME]`; `channel` is what it carries: two providers of
     text messages both carry `sms`. Client libraries are imported when a channel is made, not with its file.
+    `has_sender`: messages leave it in somebody's name, so that each of several brands has to say by which account.
     `to_accounts`: it carries messages to one address, not only answers below a post that everybody reads.
     `idempotent`: handing the same message id over again does not reach the customer again.
     `hand_over_seconds`: the longest that `hand_over` may take; leases are made to outlast it.
@@ -171,6 +159,7 @@ class Channel(Protocol):
     max_length: ClassVar[int | None] = None
     carries_subject: ClassVar[bool] = False
     attachments: ClassVar[bool] = False
+    has_sender: ClassVar[bool] = True
     to_accounts: ClassVar[bool] = True
     may_write_first: ClassVar[bool] = True
     window_hours: ClassVar[float | None] = None
@@ -192,6 +181,11 @@ class Channel(Protocol):
     def reply(cls, text: str, handle: str) -> str:
         """A public reply as it will stand under the post of an account of that name."""
         return text
+
+    @property
+    def sender(self) -> str:
+        """The number that it writes from and answers come to, "" where that is none or not known."""
+        return ""
 
     @property
     def hand_over_seconds(self) -> float:
@@ -217,17 +211,36 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Carriers:
-    """Who carries what: the channels that are switched on, and for all others the shadow (a folder)."""
+    """Who carries what: the channels that are switched on, and for all others the shadow (a folder).
+
+    `unstated` has by channel the section that is on without saying by which account this brand writes. `brands` has
+    by id what each of several brands has of its own; nothing is carried for a brand that it does not name.
+    """
 
     switched_on: Mapping[str, Channel] = field(default_factory=dict)
     shadow: Channel | None = None
+    unstated: Mapping[str, str] = field(default_factory=dict)
+    brands: Mapping[str, "Carriers"] = field(default_factory=dict)
+
+    def of_brand(self, brand_id: str) -> "Carriers":
+        """Those of a brand; an only brand has all."""
+        return self.brands.get(brand_id, Carriers()) if self.brands else self
 
     def of(self, channel: str) -> Channel:
         """The carrier of a channel's messages. Raises Misconfigured where there is none."""
+        if channel in self.unstated and channel not in self.switched_on:
+            raise Misconfigured(f"nothing says by which account this brand writes: [{self.unstated[channel]}]")
         carrier = self.switched_on.get(channel, self.shadow)
         if carrier is None:
             raise Misconfigured(f"channel {channel} is not switched on, and no folder takes its messages")
         return carrier
+
+    def name_of(self, channel: str) -> str:
+        """The name of that carrier, "" where there is none."""
+        try:
+            return self.of(channel).name
+        except Misconfigured:
+            return ""
 
     def named(self, name: str | None) -> Channel | None:
         """The carrier of this name, None if it is no longer set up."""
@@ -236,28 +249,16 @@ class Carriers:
 
 
 def carriers_of(tables: Mapping[str, ChannelTable], around: Surroundings) -> dict[str, Channel]:
-    """The carriers that are switched on, by what they carry; the folder carries what nobody else does.
-
-    `tables` has the settings by the name of the carrier. Raises Misconfigured where two carry the same.
-    """
+    """The carriers of these tables, by what they carry. Raises Misconfigured where two carry the same."""
     found: dict[str, Channel] = {}
-    for name, kind in find_channels().items():
-        table = tables[name]
-        if not (isinstance(table, ChannelSettings) and table.on):
-            continue
-        if kind.channel in found:
-            other = found[kind.channel].name
-            raise Misconfigured(f"channels.{name} and channels.{other} both carry {kind.channel}: switch one off")
-        found[kind.channel] = kind.make(table, around)
+    kinds = find_channels()
+    for name, table in tables.items():
+        carried = kinds[name].channel
+        if carried in found:
+            other = found[carried].name
+            raise Misconfigured(f"channels.{name} and channels.{other} both carry {carried}: switch one off")
+        found[carried] = kinds[name].make(table, around)
     return found
-
-
-def carrier_named(tables: Mapping[str, ChannelTable], name: str, around: Surroundings) -> Channel | None:
-    """The carrier of this name, None where there is none or it is off. Raises Misconfigured."""
-    kind, table = find_channels().get(name), tables.get(name)
-    if kind is None or not (isinstance(table, ChannelSettings) and table.on):
-        return None
-    return kind.make(table, around)
 
 
 def find_channels() -> dict[str, type[Channel]]:

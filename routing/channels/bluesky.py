@@ -23,13 +23,12 @@ from listeners.api import http_client
 from listeners.bluesky.listener import SIGNED_IN
 from listeners.bluesky.session import Access, Account
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, text_at, told
 from routing.channels._length import graphemes, links
 from routing.channels._mime import safe_id
 from routing.channels._network import Target, language, secret, target, words
 from routing.channels.base import (
     AddressRefused,
-    Channel,
     ChannelSettings,
     ChannelTable,
     Gone,
@@ -66,7 +65,7 @@ class BlueskySettings(ChannelSettings):
     timeout_seconds: float = Field(20.0, gt=0, le=300)
 
 
-class BlueskyChannel(Channel):
+class BlueskyChannel(HttpChannel):
     """One account. It shares its session with the listener of the same account."""
 
     name: ClassVar[str] = NETWORK
@@ -76,12 +75,12 @@ class BlueskyChannel(Channel):
     may_write_first: ClassVar[bool] = False
 
     def __init__(self, settings: BlueskySettings, account: Account, around: Surroundings) -> None:
-        self._settings, self._now = settings, around.now
+        self._now = around.now
         seconds = settings.timeout_seconds
-        self._replies = Provider.at(SECTION, settings.base_url, seconds, around.now, idempotent=True)
+        self._provider = Provider.at(SECTION, settings.base_url, seconds, around.now, idempotent=True)
         self._chat = Provider.at(SECTION, settings.base_url, seconds, around.now)
         self._account = account
-        self._access = Access(self._replies.base_url, account, http_client(kept=0), seconds, around.now)
+        self._access = Access(self._provider.base_url, account, http_client(kept=0), seconds, around.now)
 
     @classmethod
     def make(cls, settings: BlueskySettings, around: Surroundings) -> Self:
@@ -99,10 +98,6 @@ class BlueskyChannel(Channel):
     def length(cls, text: str) -> int:
         return graphemes(text)
 
-    @property
-    def hand_over_seconds(self) -> float:
-        return self._settings.timeout_seconds
-
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[Staged]:
         """Find whom it is for. Raises Gone, AddressRefused …"""
@@ -112,9 +107,9 @@ class BlueskyChannel(Channel):
     def lookup(self, message_id: str) -> bool | None:
         """Whether a reply of this message is there; a chat message cannot be looked up."""
         place = {"repo": self._did(), "collection": COLLECTION, "rkey": record_key(message_id)}
-        url = f"{self._replies.base_url}/xrpc/com.atproto.repo.getRecord"
+        url = f"{self._provider.base_url}/xrpc/com.atproto.repo.getRecord"
         try:
-            self._replies.ask(Call(url, {"params": place}, "GET"))
+            self._provider.ask(Call(url, {"params": place}, "GET"))
         except Permanent:
             return None
         return True
@@ -143,7 +138,7 @@ class BlueskyChannel(Channel):
         record |= {"langs": [spoken]} if spoken else {}
         body = {"repo": did, "collection": COLLECTION, "rkey": key, "record": record}
         call = self._post("com.atproto.repo.putRecord", body)
-        return StagedCall(self._replies, call, lambda answer: text_at(told(answer), "uri"), _judge)
+        return StagedCall(self._provider, call, lambda answer: text_at(told(answer), "uri"), _judge)
 
     def _thread(self, post: Target) -> dict[str, Any]:
         """What is answered and where its thread begins, as strong references."""
@@ -210,7 +205,7 @@ class BlueskyChannel(Channel):
         headers = {**self._access.headers(), "Content-Type": "application/json"}
         headers |= {"atproto-proxy": CHAT} if chat else {}
         content = json.dumps(body, ensure_ascii=False).encode()
-        return Call(f"{self._replies.base_url}/xrpc/{method}", {"content": content, "headers": headers})
+        return Call(f"{self._provider.base_url}/xrpc/{method}", {"content": content, "headers": headers})
 
 
 CHANNEL = BlueskyChannel

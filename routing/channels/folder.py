@@ -45,6 +45,7 @@ class FolderChannel(Channel):
     channel: ClassVar[str] = SHADOW
     Settings: ClassVar[type[ChannelTable]] = FolderSettings
     carries_subject: ClassVar[bool] = True
+    has_sender: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
 
     def __init__(self, options: FolderOptions) -> None:

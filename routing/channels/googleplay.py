@@ -21,10 +21,10 @@ from listeners.google_http import ServiceAccount
 from listeners.googleplay.listener import BASE_URL, SCOPE, SHOWN_FOR
 from listeners.values import BadRow, parse_time
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, told
 from routing.channels._length import utf16
-from routing.channels._network import Already, Target, gone, only_replies, replaces, secret, words
-from routing.channels.base import Channel, ChannelSettings, ChannelTable, Gone, Staged, Surroundings, Unavailable
+from routing.channels._network import Already, Target, gone, key_text, only_replies, replaces, words
+from routing.channels.base import ChannelSettings, ChannelTable, Gone, Staged, Surroundings, Unavailable
 
 NETWORK = "googleplay"
 SECTION = f"channels.{NETWORK}"
@@ -42,7 +42,7 @@ class GooglePlaySettings(ChannelSettings):
     timeout_seconds: float = Field(20.0, gt=0, le=300)
 
 
-class GooglePlayChannel(Channel):
+class GooglePlayChannel(HttpChannel):
     """One service account."""
 
     name: ClassVar[str] = NETWORK
@@ -61,24 +61,15 @@ class GooglePlayChannel(Channel):
     @classmethod
     def make(cls, settings: GooglePlaySettings, around: Surroundings) -> Self:
         """Needs the key of a service account."""
+        text = key_text(around, SECTION, settings.key_file, settings.key_env)
         try:
-            if settings.key_file:
-                text = around.path(settings.key_file).read_text(encoding="utf-8")
-            else:
-                text = secret(around, SECTION, "key_env", settings.key_env).get_secret_value()
             return cls(settings, json.loads(text), around)
-        except OSError as error:
-            raise Misconfigured(f"{SECTION}.key_file {settings.key_file!r}: {error.strerror}") from None
         except ValueError:
             raise Misconfigured(f"{SECTION}: the key is not JSON, as Google gives it out") from None
 
     @classmethod
     def length(cls, text: str) -> int:
         return utf16(text)
-
-    @property
-    def hand_over_seconds(self) -> float:
-        return self._settings.timeout_seconds
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[Staged]:

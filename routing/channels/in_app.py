@@ -8,7 +8,7 @@ Sent as a CloudEvent 1.0 in JSON (structured mode), signed as Standard Webhooks 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Self
 
@@ -16,19 +16,17 @@ from pydantic import Field, SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from domain.errors import BadInput, Misconfigured, VigieError
-from domain.message import MessageState, OutgoingMessage
+from domain.message import MessageState, OutgoingMessage, Receipt
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, json_of, moment, text_at, told
 from routing.channels._mime import safe_id
 from routing.channels.base import (
     AddressRefused,
-    Channel,
     ChannelSettings,
     ChannelTable,
     Delivery,
     Forged,
     Heard,
-    Receipt,
     Reply,
     Surroundings,
 )
@@ -47,7 +45,7 @@ class InAppSettings(ChannelSettings):
     timeout_seconds: float = Field(15.0, gt=0, le=600)
 
 
-class InAppChannel(Channel):
+class InAppChannel(HttpChannel):
     """Carries `in_app`; the address is the customer's id in the application."""
 
     name: ClassVar[str] = "in_app"
@@ -75,11 +73,6 @@ class InAppChannel(Channel):
             raise Misconfigured("channels.in_app is on but has no url or no secret")
         return cls(settings, around)
 
-    @property
-    def hand_over_seconds(self) -> float:
-        """One request."""
-        return self._settings.timeout_seconds
-
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[StagedCall]:
         """Write and sign the event."""
@@ -97,14 +90,12 @@ class InAppChannel(Channel):
             self._webhook.verify(delivery.body, dict(delivery.headers), json_parse=False)
         except (WebhookVerificationError, ValueError):
             raise Forged("the signature is missing, wrong or too old") from None
-        try:
-            event = json.loads(delivery.body)
-        except (ValueError, RecursionError):
-            raise BadInput("the delivery is no JSON") from None
-        name, kind, data = text_at(event, "id"), text_at(event, "type"), event.get("data")
+        event = json_of(delivery)
+        data = event.get("data") if isinstance(event, Mapping) else None
+        name, kind = text_at(event, "id"), text_at(event, "type")
         if not name or not isinstance(data, Mapping):
             raise BadInput("the event has no id or no data")
-        at = _time(text_at(event, "time")) or self._now()
+        at = moment(text_at(event, "time")) or self._now()
         state = STATES.get(text_at(data, "state"))
         if kind == RECEIPT and state is not None:
             suppress = "hard_bounce" if text_at(data, "code") == UNKNOWN else ""
@@ -161,11 +152,3 @@ def _judge(answer: Answer) -> VigieError | None:
     return (
         AddressRefused("the application knows no such customer") if text_at(told(answer), "code") == UNKNOWN else None
     )
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -19,12 +19,11 @@ from pydantic import Field, SecretStr
 from domain.errors import Misconfigured, Permanent, VigieError
 from domain.message import OutgoingMessage
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, text_at, told
 from routing.channels._length import mastodon as mastodon_length
 from routing.channels._network import Target, gone, language, target, word, words
 from routing.channels.base import (
     AddressRefused,
-    Channel,
     ChannelSettings,
     ChannelTable,
     Gone,
@@ -55,7 +54,7 @@ class MastodonSettings(ChannelSettings):
     timeout_seconds: float = Field(20.0, gt=0, le=300)
 
 
-class MastodonChannel(Channel):
+class MastodonChannel(HttpChannel):
     """One account."""
 
     name: ClassVar[str] = NETWORK
@@ -82,10 +81,6 @@ class MastodonChannel(Channel):
     @classmethod
     def reply(cls, text: str, handle: str) -> str:
         return f"@{handle.removeprefix('@')} {text}" if handle else text
-
-    @property
-    def hand_over_seconds(self) -> float:
-        return self._settings.timeout_seconds
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[Staged]:

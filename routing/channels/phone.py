@@ -85,6 +85,7 @@ class PhoneChannel(Channel):
     channel: ClassVar[str] = "phone"
     Settings: ClassVar[type[ChannelTable]] = PhoneSettings
     max_length: ClassVar[int | None] = LONGEST
+    has_sender: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
 
     def __init__(self, settings: PhoneSettings, around: Surroundings, database: Database) -> None:

@@ -15,9 +15,9 @@ from domain.errors import Misconfigured, Permanent, VigieError
 from domain.message import OutgoingMessage
 from listeners.trustpilot.listener import BASE_URL
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, text_at, told
 from routing.channels._network import Already, gone, only_replies, word, words
-from routing.channels.base import Channel, ChannelSettings, ChannelTable, Staged, Surroundings
+from routing.channels.base import ChannelSettings, ChannelTable, Staged, Surroundings
 
 NETWORK = "trustpilot"
 SECTION = f"channels.{NETWORK}"
@@ -34,7 +34,7 @@ class TrustpilotSettings(ChannelSettings):
     timeout_seconds: float = Field(20.0, gt=0, le=300)
 
 
-class TrustpilotChannel(Channel):
+class TrustpilotChannel(HttpChannel):
     """One access to the API."""
 
     name: ClassVar[str] = NETWORK
@@ -59,10 +59,6 @@ class TrustpilotChannel(Channel):
             word(around, SECTION, name, getattr(settings, name)) for name in ("api_key_env", "api_secret_env")
         )
         return cls(settings, key, key_secret, around)
-
-    @property
-    def hand_over_seconds(self) -> float:
-        return self._settings.timeout_seconds
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[Staged]:

@@ -18,25 +18,24 @@ from urllib.parse import parse_qsl, quote, urlencode
 from pydantic import Field, SecretStr
 
 from domain.errors import Misconfigured, Permanent, VigieError
-from domain.message import MessageState, OutgoingMessage
+from domain.message import MessageState, OutgoingMessage, Receipt
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, text_at, told
 from routing.channels._mime import safe_id
 from routing.channels._sms import number, sms_text
 from routing.channels.base import (
     AddressRefused,
-    Channel,
     ChannelSettings,
     ChannelTable,
     Delivery,
     Forged,
     Heard,
     OptedOut,
-    Receipt,
     Reply,
     Surroundings,
 )
 
+LONGEST = 1600
 STATES = {
     "sent": MessageState.HANDED_OVER,
     "delivered": MessageState.DELIVERED,
@@ -63,13 +62,13 @@ class TwilioSettings(ChannelSettings):
     max_parts: int = Field(4, ge=1, le=10)
 
 
-class TwilioChannel(Channel):
+class TwilioChannel(HttpChannel):
     """Carries `sms`."""
 
     name: ClassVar[str] = "twilio"
     channel: ClassVar[str] = "sms"
     Settings: ClassVar[type[ChannelTable]] = TwilioSettings
-    max_length: ClassVar[int | None] = 1600
+    max_length: ClassVar[int | None] = LONGEST
     receipts: ClassVar[bool] = True
 
     def __init__(self, settings: TwilioSettings, around: Surroundings) -> None:
@@ -88,9 +87,8 @@ class TwilioChannel(Channel):
         return cls(settings, around)
 
     @property
-    def hand_over_seconds(self) -> float:
-        """One request."""
-        return self._settings.timeout_seconds
+    def sender(self) -> str:
+        return self._settings.sender
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[StagedCall]:
@@ -112,23 +110,21 @@ class TwilioChannel(Channel):
             receipt = _receipt(sid, form, delivery.query.get("message", ""), at)
             return Heard((receipt,) if receipt else (), (), answer.answer, answer.media_type)
         stop = form.get("OptOutType", "").upper() == "STOP"
-        reply = Reply(sid, form.get("From", ""), form.get("Body", ""), at, stop=stop)
+        reply = Reply(sid, form.get("From", ""), form.get("Body", ""), at, stop=stop, to=form.get("To", ""))
         return Heard((), (reply,) if sid and reply.address else (), answer.answer, answer.media_type)
 
     def _form(self, message: OutgoingMessage) -> Mapping[str, str]:
+        ours = safe_id(message.id)
         own = {"From": self._settings.sender} if self._settings.sender else {}
         service = self._settings.messaging_service_sid
         form = {
             "To": number(message.address),
             **(own or {"MessagingServiceSid": service}),
-            "Body": sms_text(message, 1600, self._settings.max_parts),
+            "Body": sms_text(message, LONGEST, self._settings.max_parts),
             "ValidityPeriod": str(60 * self._settings.validity_minutes),
         }
         if self._public_url:
-            form["StatusCallback"] = f"{self._public_url}/receipts/twilio?" + urlencode(
-                {"message": safe_id(message.id)}
-            )
-        safe_id(message.id)
+            form["StatusCallback"] = f"{self._public_url}/receipts/twilio?" + urlencode({"message": ours})
         return form
 
     def _call(self, below: str, form: Mapping[str, str] | None) -> Call:

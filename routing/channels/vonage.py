@@ -7,37 +7,35 @@ Source: developer.vonage.com/api/messages (OpenAPI), /getting-started/concepts/w
 
 import hashlib
 import hmac
-import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 import jwt
 from pydantic import Field, SecretStr
 
-from domain.errors import BadInput, Misconfigured, VigieError
-from domain.message import MessageState, OutgoingMessage
+from domain.errors import Misconfigured, VigieError
+from domain.message import MessageState, OutgoingMessage, Receipt
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, json_of, moment, text_at, told
 from routing.channels._mime import safe_id
 from routing.channels._sms import number, sms_text
 from routing.channels.base import (
     AddressRefused,
-    Channel,
     ChannelSettings,
     ChannelTable,
     Delivery,
     Forged,
     Heard,
     OptedOut,
-    Receipt,
     Reply,
     Surroundings,
     Unavailable,
 )
 
+LONGEST = 1000
 STATES = {
     "submitted": MessageState.HANDED_OVER,
     "delivered": MessageState.DELIVERED,
@@ -70,13 +68,13 @@ class VonageSettings(ChannelSettings):
     max_parts: int = Field(4, ge=1, le=10)
 
 
-class VonageChannel(Channel):
+class VonageChannel(HttpChannel):
     """Carries `sms`."""
 
     name: ClassVar[str] = "vonage"
     channel: ClassVar[str] = "sms"
     Settings: ClassVar[type[ChannelTable]] = VonageSettings
-    max_length: ClassVar[int | None] = 1000
+    max_length: ClassVar[int | None] = LONGEST
     receipts: ClassVar[bool] = True
 
     def __init__(self, settings: VonageSettings, around: Surroundings) -> None:
@@ -97,9 +95,8 @@ class VonageChannel(Channel):
         return cls(settings, around)
 
     @property
-    def hand_over_seconds(self) -> float:
-        """One request."""
-        return self._settings.timeout_seconds
+    def sender(self) -> str:
+        return f"+{self._settings.sender.removeprefix('+')}"
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[StagedCall]:
@@ -118,19 +115,16 @@ class VonageChannel(Channel):
     def hear(self, delivery: Delivery) -> Heard:
         """A status of a message of ours, or what somebody wrote to our number."""
         self._prove(delivery)
-        try:
-            body = json.loads(delivery.body)
-        except (ValueError, RecursionError):
-            raise BadInput("the delivery is no JSON") from None
+        body = json_of(delivery)
         name = text_at(body, "message_uuid")
-        at = _time(text_at(body, "timestamp")) or self._now()
+        at = moment(text_at(body, "timestamp")) or self._now()
         if not name:
             return Heard()
         if text_at(body, "status"):
             receipt = _receipt(name, body, at)
             return Heard((receipt,) if receipt else ())
-        sender = "+" + text_at(body, "from").removeprefix("+")
-        return Heard((), (Reply(name, sender, text_at(body, "text"), at),))
+        sender, to = (f"+{text_at(body, end).removeprefix('+')}" for end in ("from", "to"))
+        return Heard((), (Reply(name, sender, text_at(body, "text"), at, to=to),))
 
     def _body(self, message: OutgoingMessage) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -138,7 +132,7 @@ class VonageChannel(Channel):
             "channel": "sms",
             "to": number(message.address).removeprefix("+"),
             "from": self._settings.sender.removeprefix("+"),
-            "text": sms_text(message, 1000, self._settings.max_parts),
+            "text": sms_text(message, LONGEST, self._settings.max_parts),
             "client_ref": safe_id(message.id),
         }
         if self._public_url:
@@ -223,12 +217,3 @@ def _code(error: Any) -> str:
 def _opted_out(error: Any) -> bool:
     said = f"{text_at(error, 'title')} {text_at(error, 'detail')}".lower()
     return "opted out" in said or "opted-out" in said
-
-
-def _time(text: str) -> datetime | None:
-    """`2026-11-16T09:30:00.000Z`, also with a space; a time without zone is UTC."""
-    try:
-        moment = datetime.fromisoformat(text.replace(" +0000", "Z"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

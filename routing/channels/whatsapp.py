@@ -12,7 +12,6 @@ what fills the places of its body, in order: `text` (the whole message on one li
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,27 +20,26 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, field_validator
 
-from domain.errors import BadInput, Misconfigured, Permanent, Transient, VigieError
-from domain.message import MessageState, OutgoingMessage
+from domain.errors import Misconfigured, Permanent, Transient, VigieError
+from domain.message import MessageState, OutgoingMessage, Receipt
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, json_of, text_at, told
 from routing.channels._mime import safe_id
 from routing.channels._sms import number
 from routing.channels.base import (
-    Channel,
     ChannelSettings,
     ChannelTable,
     Delivery,
     Forged,
     Heard,
     OptedOut,
-    Receipt,
     Reply,
     Surroundings,
     Unavailable,
 )
 from routing.plain import one_line, plain_text
 
+LONGEST = 4096
 ANY_TEMPLATE = "any"
 VALUES = ("text", "brand", "reference", "first_name", "order", "product")
 STATES = {
@@ -86,13 +84,13 @@ class WhatsAppSettings(ChannelSettings):
         return value
 
 
-class WhatsAppChannel(Channel):
+class WhatsAppChannel(HttpChannel):
     """Carries `whatsapp`."""
 
     name: ClassVar[str] = "whatsapp"
     channel: ClassVar[str] = "whatsapp"
     Settings: ClassVar[type[ChannelTable]] = WhatsAppSettings
-    max_length: ClassVar[int | None] = 4096
+    max_length: ClassVar[int | None] = LONGEST
     may_write_first: ClassVar[bool] = False
     window_hours: ClassVar[float | None] = 24.0
     needs_template: ClassVar[bool] = True
@@ -108,11 +106,6 @@ class WhatsAppChannel(Channel):
         if not settings.phone_number_id or not settings.access_token.get_secret_value():
             raise Misconfigured("channels.whatsapp is on but has no phone_number_id or no access_token")
         return cls(settings, around)
-
-    @property
-    def hand_over_seconds(self) -> float:
-        """One request."""
-        return self._settings.timeout_seconds
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[StagedCall]:
@@ -140,10 +133,7 @@ class WhatsAppChannel(Channel):
         given = delivery.headers.get("x-hub-signature-256", "")
         if not key or not hmac.compare_digest(expected.encode(), given.encode()):
             raise Forged("the signature is missing or wrong")
-        try:
-            body = json.loads(delivery.body)
-        except (ValueError, RecursionError):
-            raise BadInput("the delivery is no JSON") from None
+        body = json_of(delivery)
         values = [value for value in _values(body) if self._is_ours(value)]
         return Heard(
             tuple(receipt for value in values for one in _list(value.get("statuses")) if (receipt := _receipt(one))),
@@ -153,8 +143,8 @@ class WhatsAppChannel(Channel):
     def _content(self, message: OutgoingMessage) -> dict[str, Any]:
         if message.extra.get("window_open") is True:
             text = plain_text(message.body).strip()
-            if not 0 < len(text) <= 4096:
-                raise Permanent("the text is empty, or longer than the 4096 signs that WhatsApp takes")
+            if not 0 < len(text) <= LONGEST:
+                raise Permanent(f"the text is empty, or longer than the {LONGEST} signs that WhatsApp takes")
             return {"type": "text", "text": {"preview_url": False, "body": text}}
         ours = str(message.extra.get("template", ""))
         name = self._settings.templates.get(ours) or self._settings.templates.get(ANY_TEMPLATE)

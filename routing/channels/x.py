@@ -18,12 +18,11 @@ from pydantic import Field
 from domain.errors import Misconfigured, Permanent, Uncertain, VigieError
 from domain.message import OutgoingMessage
 from listeners.wire import Answer
-from routing.channels._http import Call, Provider, StagedCall, text_at, told
+from routing.channels._http import Call, HttpChannel, Provider, StagedCall, text_at, told
 from routing.channels._length import weighted
 from routing.channels._network import Target, target, word, words
 from routing.channels.base import (
     AddressRefused,
-    Channel,
     ChannelSettings,
     ChannelTable,
     Gone,
@@ -68,7 +67,7 @@ class _Keys:
         return {**{str(name): str(value) for name, value in headers.items()}, **kind}
 
 
-class XChannel(Channel):
+class XChannel(HttpChannel):
     """One account."""
 
     name: ClassVar[str] = NETWORK
@@ -92,10 +91,6 @@ class XChannel(Channel):
     @classmethod
     def length(cls, text: str) -> int:
         return weighted(text)
-
-    @property
-    def hand_over_seconds(self) -> float:
-        return self._settings.timeout_seconds
 
     @contextmanager
     def stage(self, message: OutgoingMessage) -> Iterator[Staged]:

@@ -194,5 +194,5 @@ def test_hostile_words_stay_words(console: Console, fill: Fill) -> None:
 def test_that_the_channel_is_on_is_said(console: Console, fill: Fill) -> None:
     told = {**SETTINGS, "channels": {"mastodon": {"on": True, "base_url": "https://home.example", "token_env": "T"}}}
     app = App(Settings.model_validate(told))
-    assert app.is_switched_on("mastodon")
-    assert not app.is_switched_on("bluesky")
+    assert app.is_switched_on("mastodon", "hirondelle")
+    assert not app.is_switched_on("bluesky", "hirondelle")

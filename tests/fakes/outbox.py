@@ -12,21 +12,23 @@ from storage.tables import CaseRow, CustomerRow, MessageRow
 BRAND = "acme"
 
 
-def fill(session: Session, count: int, now: datetime, channel: str = "email", first: int = 0) -> list[MessageRow]:
+def fill(
+    session: Session, count: int, now: datetime, channel: str = "email", first: int = 0, brand: str = BRAND
+) -> list[MessageRow]:
     """Reserve `count` messages, each of its own case, due now, in the order of their numbers."""
-    ensure_brands(session, [Brand(id=BRAND, name="Acmé")], now)
+    ensure_brands(session, [Brand(id=brand, name="Acmé")], now)
     session.flush()
-    return [_one(session, number, now, channel) for number in range(first, first + count)]
+    return [_one(session, number, now, channel, brand) for number in range(first, first + count)]
 
 
-def _one(session: Session, number: int, now: datetime, channel: str) -> MessageRow:
+def _one(session: Session, number: int, now: datetime, channel: str, brand: str) -> MessageRow:
     customer = CustomerRow(
-        brand_id=BRAND, customer_id=f"C{number}", name="Ana", row_hash="", changed_at=now, attributes={}
+        brand_id=brand, customer_id=f"C{number}", name="Ana", row_hash="", changed_at=now, attributes={}
     )
     session.add(customer)
     session.flush()
     case = CaseRow(
-        brand_id=BRAND,
+        brand_id=brand,
         subject=f"customer:{customer.id}",
         network="forum",
         thread=f"t{number}",
@@ -56,7 +58,7 @@ def _one(session: Session, number: int, now: datetime, channel: str) -> MessageR
         body=f"Bonjour,\n.\nUn point seul sur sa ligne, message {number}.\n",
         send_after=now - timedelta(seconds=1) + timedelta(microseconds=number),
     )
-    row = reserve(session, BRAND, wanted, now)
+    row = reserve(session, brand, wanted, now)
     if row is None:
         raise AssertionError("reserved twice")
     return row

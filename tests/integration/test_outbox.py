@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from domain.errors import Misconfigured, Permanent, Transient, Uncertain
-from domain.message import MessageState, OutgoingMessage
+from domain.message import MessageState, OutgoingMessage, Receipt
 from routing.channels.base import (
     AddressRefused,
     Carriers,
@@ -22,7 +22,6 @@ from routing.channels.base import (
     Handed,
     Heard,
     OptedOut,
-    Receipt,
     Unanswered,
     Unavailable,
 )
@@ -34,6 +33,7 @@ from storage import messages, switches
 from storage.cases import cancel_reserved
 from storage.claims import release_dead
 from storage.database import Database
+from storage.listening import listener_states
 from storage.tables import CaseEventRow, CaseRow, InteractionRow, MessageRow, SuppressionRow
 from tests.fakes.outbox import BRAND, fill
 from tests.fakes.smtp import DROP, KEEP_AND_DROP, STALL, FakeSmtp
@@ -120,10 +120,10 @@ def outbox(database: Database, clock: Clock) -> Callable[..., Delivered]:
 
 
 @pytest.fixture
-def filled(database: Database, clock: Clock) -> Callable[[int], None]:
-    def put(count: int = 1) -> None:
+def filled(database: Database, clock: Clock) -> Callable[..., None]:
+    def put(count: int = 1, first: int = 0) -> None:
         with database.begin() as session:
-            fill(session, count, clock())
+            fill(session, count, clock(), first=first)
 
     return put
 
@@ -671,6 +671,39 @@ def test_a_provider_that_asks_to_wait_costs_no_message_an_attempt(database, outb
     assert outbox(channel).handed_over == 3
 
 
+@both
+def test_a_provider_that_is_dead_is_sick_until_it_takes_a_message(database, outbox, filled, clock):
+    def sick() -> frozenset[str]:
+        with database.read() as session:
+            return messages.unwell_channels(session, BRAND, clock())
+
+    filled(3)
+    found = []
+    for _ in range(3):
+        outbox(Scripted(before=[Unavailable("dead")]))
+        found.append(sick())
+        clock.pass_(minutes=2)
+    assert found == [frozenset(), frozenset(), {"email"}]
+    with database.read() as session:
+        assert set(session.scalars(select(MessageRow.attempts))) == {0}
+        assert listener_states(session, BRAND) == []
+    assert outbox(Scripted()).handed_over == 3
+    assert sick() == frozenset()
+    filled(1, first=3)
+    outbox(Scripted(before=[Unavailable("dead")]))
+    assert sick() == frozenset(), "counted anew"
+
+
+def test_what_nobody_tried_for_long_is_not_sick_for_ever(database, outbox, filled, clock):
+    filled()
+    for _ in range(3):
+        outbox(Scripted(before=[Unavailable("dead")]))
+        clock.pass_(minutes=2)
+    clock.pass_(hours=1)
+    with database.read() as session:
+        assert messages.unwell_channels(session, BRAND, clock()) == frozenset()
+
+
 def test_who_told_the_provider_to_stop_is_suppressed_as_one_who_said_stop(database, outbox, filled):
     filled()
     outbox(Scripted(answers=[OptedOut("no")]))
@@ -705,7 +738,7 @@ def test_a_receipt_that_was_quicker_than_our_commit_is_taken_with_it(database, o
     def say() -> None:
         told = Heard((Receipt("e1", MessageState.DELIVERED, clock(), "p1"),))
         with database.begin() as session:
-            take(session, BRAND, "scripted", "email", told, clock())
+            take(session, [BRAND], "scripted", "email", told, clock())
 
     assert outbox(Scripted(during=say)).handed_over == 1
     assert states(database) == {"delivered": 1}

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from domain.brand import Brand
-from domain.message import MessageState
-from routing.channels.base import Heard, Receipt, Reply
+from domain.message import MessageState, Receipt
+from routing.channels.base import Heard, Reply
 from routing.receipts import Taken, take, take_waiting
 from storage import messages
 from storage.brands import ensure_brands
@@ -49,7 +49,7 @@ def hear(session: Session, *heard: Receipt | Reply, at: datetime = NOW) -> Taken
     told = Taken()
     for one in heard:
         words = Heard((one,)) if isinstance(one, Receipt) else Heard((), (one,))
-        told += take(session, BRAND, "twilio", "sms", words, at)
+        told += take(session, [BRAND], "twilio", "sms", words, at)
     session.flush()
     return told
 
@@ -137,7 +137,7 @@ def test_what_waits_and_was_delivered_after_all_does_not_go_again(session: Sessi
 
 
 def test_another_provider_says_nothing_of_it(session: Session, message: MessageRow):
-    take(session, BRAND, "vonage", "sms", Heard((receipt("failed", message_id=message.message_id),)), NOW)
+    take(session, [BRAND], "vonage", "sms", Heard((receipt("failed", message_id=message.message_id),)), NOW)
     assert state(session, message) == "handed_over"
 
 
