@@ -285,7 +285,7 @@ class App:
             network_policy,
             self.certificate_rules(),
             expires={name: timedelta(hours=hours) for name, hours in contact.expires_hours.items()},
-            templates=self.settings.templates.place(self.settings.path("")),
+            templates=self.templates(),
             preferences_url=self.preferences_url(),
             safety_intents=frozenset(contact.safety_intents),
             learn_habits=contact.learn_habits,
@@ -317,7 +317,11 @@ class App:
     def play_rules(self, brand: Brand) -> PlayRules:
         """What is done by rule."""
         playbooks = tuple(section.playbook() for section in self.settings.playbooks)
-        return PlayRules(playbooks, self.contact_policy(brand), load_intents())
+        return PlayRules(playbooks, self.contact_policy(brand), load_intents(), self.templates())
+
+    def templates(self) -> Path | None:
+        """The folder with the operator's own words, None where there is none."""
+        return self.settings.templates.place(self.settings.path(""))
 
     def segments(self) -> tuple[Segment, ...]:
         """The segments of the settings."""

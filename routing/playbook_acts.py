@@ -7,6 +7,7 @@ of a case forbids, and asks nobody to call a customer who has no number, or who 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -47,7 +48,7 @@ class NotDone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Who acts by which run, on which case, when."""
+    """Who acts by which run, on which case, when. `templates` is the folder with an operator's own words."""
 
     session: Session
     brand: Brand
@@ -56,6 +57,7 @@ class Acting:
     now: datetime
     policy: ContactPolicy
     intents: Mapping[str, Intent]
+    templates: Path | None
 
     @property
     def actor(self) -> str:
@@ -117,7 +119,7 @@ def _draft(acting: Acting, wanted: Act) -> None:
     customer = acting.session.get_one(CustomerRow, case.customer_key)
     language = customer.language or case.language or acting.brand.language
     facts = facts_of(acting.session, acting.brand, case, customer)
-    subject, body = render(template, language, facts)
+    subject, body = render(template, language, facts, folder=acting.templates)
     event = cases.add_event(
         acting.session, case, "draft", acting.now, acting.actor, template=template, language=language
     )
