@@ -208,9 +208,16 @@ def test_a_bad_survey_opens_the_case_again_and_tells_the_team(session: Session) 
     assert (case.state, case.resolved_at) == (CaseState.REOPENED, None)
     (notice,) = session.scalars(select(NoticeRow)).all()
     assert (notice.team, notice.person, notice.kind, notice.detail) == (
-        "logistics", None, "playbook", {"playbook": "book0"}
+        "logistics", None, "playbook", {"playbook": "book0", "severity": "high"}
     )  # fmt: skip
     assert run(session, book).acted == 0
+
+
+def test_a_team_is_told_once_however_often_a_rule_names_it(session: Session) -> None:
+    case = opened(session)
+    run(session, {"when": {"intent": "delivery"}, "then": [{"notify": "team"}, {"notify": "logistics"}]})
+    assert [notice.team for notice in session.scalars(select(NoticeRow))] == ["logistics"]
+    assert done(session, case) == [("notify", True), ("notify", False)]
 
 
 def test_a_rule_that_says_nothing_of_closed_cases_means_open_ones(session: Session) -> None:
