@@ -35,6 +35,7 @@ from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
 from routing import public_reply
+from routing.batch import IntakeRules
 from routing.care import CareRules, recheck_care
 from routing.channels.base import (
     SHADOW,
@@ -54,7 +55,6 @@ from routing.deadlines import Deadlines
 from routing.desks.base import Desk, desks_of
 from routing.desks.words import DeskRules
 from routing.fallback import FallbackRules
-from routing.intake import IntakeRules
 from routing.joining import JoinRules
 from routing.journey import JourneyRules
 from routing.matching.certificate import CertificateRules

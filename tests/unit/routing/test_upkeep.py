@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from config.wiring import App
 from domain.case import CaseState
+from routing.batch import IntakeRules
 from routing.crm import import_customers
-from routing.intake import IntakeRules, route_batch
+from routing.intake import route_batch
 from routing.upkeep import Kept, keep_up
 from storage.customers import find_customer
 from storage.tables import CaseRow, InteractionRow, NoticeRow
