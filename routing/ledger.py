@@ -142,15 +142,6 @@ def _note(session: Session, row: RuptureRow, kind: str, now: datetime) -> None:
         cases.add_event(session, case, kind, now, rupture=row.kind, since=row.at.isoformat())
 
 
-def ledger_of(
-    session: Session, brand_id: str, records: Sequence[int], rules: JourneyRules, now: datetime
-) -> list[LedgerEntry]:
-    """Everything that passed between a person (all his records) and the brand as far back as the rules go, in no
-    order.
-    """
-    return ledgers_of(session, brand_id, {records[0]: list(records)}, rules, now)[records[0]]
-
-
 def ledgers_of(
     session: Session, brand_id: str, persons: Persons, rules: JourneyRules, now: datetime
 ) -> dict[int, list[LedgerEntry]]:

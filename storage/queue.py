@@ -38,7 +38,6 @@ from storage.tables import (
 
 VIEWS = ("open", "unassigned", "mine", "team", "overdue", "person", "review", "resolved")
 PAGE = 50
-REVIEW_PAGE = 20
 REVIEW_OPEN = ("waiting", "unsure")
 MESSAGE_ORDER = (
     MessageState.UNCONFIRMED,
@@ -254,24 +253,6 @@ def candidates(
         )
         for row in customers
     }
-
-
-def reviews(session: Session, brand_id: str, page: int = 1) -> list[tuple[MatchRow, CasePost, CaseRow | None]]:
-    """Matches that wait for a person, those of the most urgent case first; unsure ones last."""
-    query = (
-        select(MatchRow, PostRow, AuthorRow, CaseRow)
-        .join(PostRow, PostRow.id == MatchRow.post_id)
-        .join(AuthorRow, AuthorRow.id == PostRow.author_id, isouter=True)
-        .join(CasePostRow, CasePostRow.post_id == PostRow.id, isouter=True)
-        .join(CaseRow, CaseRow.id == CasePostRow.case_id, isouter=True)
-        .where(MatchRow.brand_id == brand_id, MatchRow.review.in_(REVIEW_OPEN), PostRow.stage != "gone")
-        .order_by(MatchRow.review.desc(), func.coalesce(CaseRow.priority, -1).desc(), MatchRow.id)
-    )
-    found = session.execute(query.limit(REVIEW_PAGE).offset((page - 1) * REVIEW_PAGE)).all()
-    return [
-        (match, CasePost(post=post, role="complaint", author=author, match=match), in_case)
-        for match, post, author, in_case in found
-    ]
 
 
 def message_counts(session: Session, brand_id: str) -> dict[str, int]:
