@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from config.section import Section
 from models.intents import load_intents
 from routing.conditions import nearest, parse_when, values_of
 from routing.playbook_acts import OF_INTENT
@@ -15,11 +16,7 @@ from routing.templates import template_names
 NAME = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 
 
-class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PlaybookSettings(_Rule):
+class PlaybookSettings(Section):
     """What is done by rule: `when` something is true of a case, `then` these actions, once for each occasion.
 
     `dry_run` is on until it is switched off: what would be done is only noted.
@@ -48,7 +45,7 @@ class PlaybookSettings(_Rule):
         return self._made
 
 
-class SegmentSettings(_Rule):
+class SegmentSettings(Section):
     """Customers of whom `when` is true, under a name; kept up by the flow `learn`."""
 
     name: str = Field(pattern=NAME)
