@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from domain.case import OPEN_STATES, CaseState
 from domain.message import MessageState
 from storage.cases import notes_of
+from storage.merges import records_of
 from storage.tables import (
     AuthorRow,
     CaseEventRow,
@@ -206,7 +207,8 @@ def customer_record(
     key = customer.id
     own = (OrderRow.brand_id == brand_id, OrderRow.customer_id == customer.customer_id)
     said = (InteractionRow.brand_id == brand_id, InteractionRow.customer_id == customer.customer_id)
-    cases = select(CaseRow).where(CaseRow.customer_key == key, CaseRow.id != (without_case or 0))
+    records = records_of(session, brand_id, key)
+    cases = select(CaseRow).where(CaseRow.customer_key.in_(records), CaseRow.id != (without_case or 0))
     return CustomerRecord(
         customer=customer,
         points=_of_customer(session, ContactPointRow, key, ContactPointRow.position),
