@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from domain.brand import Brand
@@ -85,6 +85,11 @@ class Batch:
         """Whether a post is one by a person, about the brand."""
         by_program = post.attributes.get("automatic") is True
         return reading.about_brand >= self.rules.about_brand and reading.unhappy and not by_program
+
+    def leave(self) -> None:
+        """Leave to the next batch what has to be routed once more."""
+        again = update(PostRow).where(PostRow.id.in_(self.again), PostRow.stage == "routed")
+        self.session.execute(again.values(stage="read"))
 
     def forget_match(self, post: PostRow) -> None:
         """Of a post that led a case until an earlier one was heard."""

@@ -51,8 +51,7 @@ def route_batch(session: Session, brand: Brand, rules: IntakeRules, limit: int, 
     ids = [post.id for post in posts if post.id not in batch.again]
     routed = update(PostRow).where(PostRow.id.in_(ids), PostRow.stage == "read")
     session.execute(routed.values(stage="routed", crm_version=crm_version))
-    again = update(PostRow).where(PostRow.id.in_(batch.again), PostRow.stage == "routed")
-    session.execute(again.values(stage="read"))
+    batch.leave()
     return done + Routed(posts=len(posts))
 
 

@@ -1,9 +1,13 @@
 """The threads of one customer: what is one matter is one case, by the rules of `routing.joining`."""
 
-from sqlalchemy import select
+from datetime import datetime
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.brand import Brand
 from routing.attribution import speak_first
-from routing.batch import Batch
+from routing.batch import Batch, IntakeRules
 from routing.copies import call_copies
 from routing.joining import Matter, Strand, plan, strands_of
 from routing.opening import open_case
@@ -18,6 +22,17 @@ def put_together(batch: Batch) -> None:
         strands = strands_of(batch.session, batch.brand.id, customer_key)
         for matter in plan([strand for strand in strands if strand.case is not None], batch.rules.joining):
             _one_case(batch, matter, customer_key)
+
+
+def join_matters(session: Session, brand: Brand, rules: IntakeRules, customer_key: int, now: datetime) -> None:
+    """What one customer said in several threads, put together at once: a person has said whose words they are.
+
+    In the caller's transaction, under the brand's lock. Copies come home with the next routing.
+    """
+    batch = Batch(session, brand, rules, now)
+    batch.customers.add(customer_key)
+    put_together(batch)
+    batch.leave()
 
 
 def _one_case(batch: Batch, matter: Matter, customer_key: int) -> None:
