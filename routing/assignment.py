@@ -172,7 +172,7 @@ def nobody_because(session: Session, case: CaseRow, staff: Staff, now: datetime)
     return None if choice.person is not None else choice.refused
 
 
-def _wanted(case: CaseRow | Row[tuple[int, str, str, str, datetime]]) -> Wanted:
+def _wanted(case: CaseRow | Row[int, str, str, str, datetime]) -> Wanted:
     return Wanted(case.team, case.language.lower(), case.intent, case.opened_at)
 
 
