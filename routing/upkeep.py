@@ -184,8 +184,8 @@ def _others(session: Session, rows: Sequence[CaseRow], owner: Owner, now: dateti
     of_account = _lately(session, CaseRow.author_id, accounts, now)
     found = {}
     for case in rows:
-        key = case.customer_key
-        counted = of_account.get(case.author_id or 0, 0) if key is None else of_person[owner[key]]
+        customer = case.customer_key
+        counted = of_account.get(case.author_id or 0, 0) if customer is None else of_person[owner[customer]]
         found[case.id] = max(counted - int(case.last_post_at > now - OFTEN), 0)
     return found
 
