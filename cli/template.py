@@ -45,7 +45,7 @@ class Found:
 def list_templates(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Every template, in which languages, and whether your own folder has it."""
     app = application(config)
-    folder = app.settings.templates.place(app.settings.path(""))
+    folder = app.templates()
     rows = []
     for name in (*sorted(template_names(folder)), RESOLUTION_TEMPLATE, "survey"):
         stem = name if name in template_names(folder) else f"_{name}"

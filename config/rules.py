@@ -1,25 +1,23 @@
 """`[[playbooks]]` and `[[segments]]`: rules as data, checked when the settings are read (`docs/playbooks.md`)."""
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from config.section import Section
 from models.intents import load_intents
 from routing.conditions import nearest, parse_when, values_of
 from routing.playbook_acts import OF_INTENT
 from routing.playbooks import Playbook, make_playbook
 from routing.segments import CUSTOMER_KEYS, Segment
-from routing.templates import template_names
+from routing.templates import languages, template_names
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 
 
-class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PlaybookSettings(_Rule):
+class PlaybookSettings(Section):
     """What is done by rule: `when` something is true of a case, `then` these actions, once for each occasion.
 
     `dry_run` is on until it is switched off: what would be done is only noted.
@@ -35,12 +33,9 @@ class PlaybookSettings(_Rule):
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
         self._made = make_playbook(self.name, self.version, self.when, self.then, dry_run=self.dry_run)
-        intents, templates = load_intents(), template_names()
+        intents = load_intents()
         for intent in sorted(values_of(self._made.when, "intent") - intents.keys()):
             raise ValueError(f"when: intent: {intent!r} is not known{nearest(intent, intents)}")
-        for act in self._made.then:
-            if act.verb == "draft" and act.value not in (templates | {OF_INTENT}):
-                raise ValueError(f"then: there is no template {act.value!r}{nearest(act.value, templates)}")
         return self
 
     def playbook(self) -> Playbook:
@@ -48,7 +43,7 @@ class PlaybookSettings(_Rule):
         return self._made
 
 
-class SegmentSettings(_Rule):
+class SegmentSettings(Section):
     """Customers of whom `when` is true, under a name; kept up by the flow `learn`."""
 
     name: str = Field(pattern=NAME)
@@ -77,3 +72,15 @@ def refuse_strangers(playbooks: Sequence[PlaybookSettings], segments: Collection
         for name in sorted(values_of(playbook.playbook().when, "segment") - set(segments)):
             hint = nearest(name, segments) if segments else "; there are none (the file's own is stated_segment)"
             raise ValueError(f"{playbook.name}: segment {name!r} is not known{hint}")
+
+
+def refuse_templates(playbooks: Sequence[PlaybookSettings], folder: Path | None) -> None:
+    """A playbook drafts from a template that is there, in every language that we write. Raises ValueError."""
+    names = template_names(folder)
+    for playbook in playbooks:
+        drafts = [act.value for act in playbook.playbook().then if act.verb == "draft" and act.value != OF_INTENT]
+        for name in drafts:
+            if name not in names:
+                raise ValueError(f"{playbook.name}: there is no template {name!r}{nearest(name, names)}")
+            for language in sorted(languages() - languages(folder, name)):
+                raise ValueError(f"{playbook.name}: there is no template {name}.{language}.toml")

@@ -17,7 +17,7 @@ from config.care import JourneysSettings, OutcomesSettings, SurveySettings, Temp
 from config.channels import BrandChannels, ChannelsSettings
 from config.contact import DecisionSettings, PreferencesSettings
 from config.desks import DesksSettings
-from config.rules import PlaybookSettings, SegmentSettings, refuse_strangers, refuse_twins
+from config.rules import PlaybookSettings, SegmentSettings, refuse_strangers, refuse_templates, refuse_twins
 from config.section import Section, known_zone
 from config.teams import PersonSettings, PrioritySettings, TeamSettings, check_teams
 from domain.brand import Brand
@@ -455,6 +455,8 @@ class Settings(Section):
         refuse_twins([one.name for one in value])
         if "segments" in info.data:
             refuse_strangers(value, {one.name for one in info.data["segments"]})
+        if "templates" in info.data:
+            refuse_templates(value, info.data["templates"].place(info.data["root"]))
         return value
 
     @model_validator(mode="after")

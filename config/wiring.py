@@ -36,6 +36,7 @@ from models.hub.spec import HeadModel, TopicModel
 from models.intents import load_intents
 from models.reader import Reader, load_reader
 from routing import public_reply
+from routing.batch import IntakeRules
 from routing.care import CareRules, recheck_care
 from routing.channels.base import (
     SHADOW,
@@ -55,7 +56,6 @@ from routing.deadlines import Deadlines
 from routing.desks.base import Desk, desks_of
 from routing.desks.words import DeskRules
 from routing.fallback import FallbackRules
-from routing.intake import IntakeRules
 from routing.joining import JoinRules
 from routing.journey import JourneyRules
 from routing.matching.certificate import CertificateRules
@@ -286,7 +286,7 @@ class App:
             network_policy,
             self.certificate_rules(),
             expires={name: timedelta(hours=hours) for name, hours in contact.expires_hours.items()},
-            templates=self.settings.templates.place(self.settings.path("")),
+            templates=self.templates(),
             preferences_url=self.preferences_url(),
             safety_intents=frozenset(contact.safety_intents),
             learn_habits=contact.learn_habits,
@@ -318,7 +318,11 @@ class App:
     def play_rules(self, brand: Brand) -> PlayRules:
         """What is done by rule."""
         playbooks = tuple(section.playbook() for section in self.settings.playbooks)
-        return PlayRules(playbooks, self.contact_policy(brand), load_intents())
+        return PlayRules(playbooks, self.contact_policy(brand), load_intents(), self.templates())
+
+    def templates(self) -> Path | None:
+        """The folder with the operator's own words, None where there is none."""
+        return self.settings.templates.place(self.settings.path(""))
 
     def segments(self) -> tuple[Segment, ...]:
         """The segments of the settings."""

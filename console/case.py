@@ -15,6 +15,7 @@ from console.team import team_names
 from console.timeline import timeline
 from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, web_of
 from domain.case import CaseState, may_step
+from routing.assignment import nobody_because
 from storage.assignees import in_charge
 from storage.corrections import in_force
 from storage.desks import tickets_of
@@ -39,6 +40,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         corrected = in_force(session, [post.post.id for post in found.posts])
         tickets = tickets_of(session, case_id)
         by_rule = ruled(session, found.case, found.notes, here.sees_people)
+        nobody = nobody_because(session, found.case, web.staff, web.now()) if here.may_act else None
         beside = around.of_case(session, found, here.sees_people, web.now())
     note_view(web, here, f"case:{case_id}", {"customer": found.record is not None and here.sees_people})
     return page(
@@ -62,6 +64,7 @@ def case_page(request: Request, looking: Looking, case_id: int) -> HTMLResponse:
         offered=offered,
         note_max=actions.NOTE_MAX,
         taken=in_charge(found.case),
+        nobody=nobody,
         people=[person for person in people if person != found.case.assignee],
         teams=[team for team in team_names(web) if team != found.case.team],
     )

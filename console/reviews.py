@@ -5,13 +5,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy.orm import Session
 
+from config.wiring import App
 from console import actions, verdicts
 from console.case import BIGGEST_ID, conflict
 from console.mask import local_path
 from console.verdicts import Decision, Reviewer
-from console.web import Acting, Looking, PageError, Viewer, agent, go_to, note_view, page, page_number, web_of
+from console.web import Acting, Looking, PageError, Viewer, Web, agent, go_to, note_view, page, page_number, web_of
 from routing.matching.certificate import AUDITED, may_act
+from routing.matters import join_matters
 from storage.link_events import last_words
 from storage.queue import candidates
 from storage.reviews import review_page
@@ -77,6 +80,8 @@ def decide(
     try:
         with web.database.begin() as session:
             case_id = verdicts.answer(session, match_id, decision, customer_id, _reviewer(request, who))
+            if case_id is not None and decision == verdicts.YES:
+                case_id = _with_the_rest(session, web, who.brand_id, match_id)
     except actions.Conflict:
         return conflict(request, who, _case_id(request, match_id), last_event)
     return go_to(f"/cases/{case_id}" if back.startswith("/cases/") and case_id else local_path(back))
@@ -96,6 +101,16 @@ def undo(request: Request, acting: Acting, event_id: int) -> Response:
     except actions.Conflict:
         raise PageError(409) from None
     return go_to("/reviews")
+
+
+def _with_the_rest(session: Session, web: Web, brand_id: str, match_id: int) -> int:
+    """Whom somebody confirmed may have said the same elsewhere: he is to see one case of it, not two until the next
+    routing. Returns the case in which the words lie now.
+    """
+    app, match = App(web.settings), session.get_one(MatchRow, match_id)
+    if match.customer_key is not None:
+        join_matters(session, app.brand(brand_id), app.intake_rules(), match.customer_key, web.now())
+    return actions.case_id_of(session, match_id)
 
 
 def _reviewer(request: Request, who: Viewer) -> Reviewer:

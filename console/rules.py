@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from domain.case import OPEN_STATES
 from routing.drafts import sent_drafts
-from storage.playbooks import runs_of, segments_of
+from storage.playbooks import memberships_of, runs_of
 from storage.tables import CaseEventRow, CaseRow, CustomerSegmentRow, PlaybookRunRow
 
 
@@ -34,7 +34,7 @@ def ruled(session: Session, case: CaseRow, notes: Mapping[int, str], with_people
     runs = runs_of(session, case.id)
     if not with_people or case.customer_key is None:
         return Ruled(runs)
-    return Ruled(runs, segments_of(session, case.customer_key), _waiting(session, case, notes))
+    return Ruled(runs, memberships_of(session, case.customer_key), _waiting(session, case, notes))
 
 
 def _waiting(session: Session, case: CaseRow, notes: Mapping[int, str]) -> list[Draft]:

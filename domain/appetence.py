@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-FIELDS_USED = ("segment", "channel", "handed over at", "answered at", "resolved at")
 PRIOR_STRENGTH = 20.0
 HALF_LIFE = timedelta(days=180)
 CLOSES = timedelta(hours=72)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
 from domain.case import OPEN_STATES, CaseState
@@ -155,13 +155,25 @@ def assign_waiting(session: Session, brand_id: str, staff: Staff, now: datetime)
     )
     waiting = session.execute(query).all()
     chosen: dict[int, Choice] = {}
-    for case_id, team, language, intent, since in waiting:
-        choice = choose(Wanted(team, language.lower(), intent, since), roster)
+    for case in waiting:
+        choice = choose(_wanted(case), roster)
         if choice.person is not None:
-            chosen[case_id] = choice
+            chosen[case.id] = choice
             roster.loads[choice.person] = roster.loads.get(choice.person, 0) + 1
     given = sum(_give(session, case, chosen[case.id], roster) for case in _still_free(session, list(chosen)))
     return Assigned(given, returned, len(waiting) - given)
+
+
+def nobody_because(session: Session, case: CaseRow, staff: Staff, now: datetime) -> Mapping[str, str] | None:
+    """Why nobody can take this case now, by person; None where somebody can or has it, or where it needs nobody."""
+    if not staff.people or case.assignee is not None or case.state not in TO_GIVE:
+        return None
+    choice = choose(_wanted(case), roster_of(session, case.brand_id, staff, now))
+    return None if choice.person is not None else choice.refused
+
+
+def _wanted(case: CaseRow | Row[int, str, str, str, datetime]) -> Wanted:
+    return Wanted(case.team, case.language.lower(), case.intent, case.opened_at)
 
 
 def _still_free(session: Session, ids: Sequence[int]) -> Iterator[CaseRow]:

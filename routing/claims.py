@@ -35,7 +35,7 @@ from routing.claim_identity import identify, typed_points
 from routing.claim_rules import ClaimRules
 from routing.recipient import recipient_of
 from routing.templates import LONG_FORM, render_claim
-from storage import audit, cases, claim_codes, claims_link, link_events, merges, messages
+from storage import audit, cases, claim_codes, claims_link, customers, link_events, merges, messages
 from storage.tables import AuthorRow, CaseEventRow, CaseRow, ClaimCodeRow, ClaimRow, CustomerRow, PostRow
 
 
@@ -150,7 +150,7 @@ def agree(session: Session, here: Visit, channel: str, rules: ClaimRules, now: d
         return None
     here.attempt.agreed_at = now
     if channel in channels_of(session, customer, rules):
-        claims_link.declare_preference(session, customer, channel, now)
+        customers.declare_preference(session, customer, channel, claims_link.HOW, now)
         told = {"channel": channel, "claim": here.claim.id}
         audit.record(session, customer.brand_id, CUSTOMER, "preference declared", f"customer:{customer.id}", now, told)
     if here.holds_account:

@@ -4,7 +4,7 @@ Decision, caps and reservation stand in one transaction under the brand's lock, 
 cannot both find room for a message. A held case is decided again when its time comes.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from domain.message import MessageState
 from domain.reading import Intent
 from routing.beside import beside
 from routing.decide import PURPOSE, SAFETY, decide
+from routing.joining import quoted_orders
 from routing.matching.certificate import CertificateRules, may_act
 from routing.recipient import recipient_of
 from routing.seal import PREFERENCES
@@ -397,7 +398,7 @@ def facts_of(session: Session, brand: Brand, case: CaseRow, customer: CustomerRo
 def _order_in_question(session: Session, case: CaseRow, customer: CustomerRow) -> OrderRow | None:
     """The order that the customer quoted, else his only open one; none rather than a wrong one."""
     orders = customers.open_orders(session, case.brand_id, customer.customer_id)
-    quoted = _quoted_orders(session, case)
+    quoted = quoted_orders(_said(session, case))
     named = [order for order in orders if order.normal_id in quoted]
     if quoted:
         return named[0] if len(named) == 1 else None
@@ -405,12 +406,12 @@ def _order_in_question(session: Session, case: CaseRow, customer: CustomerRow) -
     return waiting[0] if len(waiting) == 1 and case.moment == "delivery" else None
 
 
-def _quoted_orders(session: Session, case: CaseRow) -> set[str]:
-    entities = (
-        select(ReadingRow.details)
+def _said(session: Session, case: CaseRow) -> Iterable[ReadingRow]:
+    """What the words in a case mean, copies aside."""
+    query = (
+        select(ReadingRow)
         .join(PostRow, (PostRow.id == ReadingRow.post_id) & (PostRow.version == ReadingRow.version))
         .join(CasePostRow, CasePostRow.post_id == PostRow.id)
         .where(CasePostRow.case_id == case.id, CasePostRow.role != "copy")
     )
-    found = (entity for details in session.scalars(entities) for entity in details.get("entities", ()))
-    return {entity["value"] for entity in found if entity["kind"] == "order"}
+    return session.scalars(query)

@@ -21,12 +21,11 @@ from routing.resolution import resolution_of
 from routing.stances import promised_until, stances
 from storage import cases
 from storage.brands import lock_brand
-from storage.merges import kept_of, records_of
+from storage.merges import persons_of
 from storage.tables import (
     CaseEventRow,
     CasePostRow,
     CaseRow,
-    CustomerLinkRow,
     CustomerRow,
     InteractionRow,
     MessageRow,
@@ -70,7 +69,7 @@ def watch_journeys(
     fresh = or_(CaseRow.state.in_(OPEN_STATES), CaseRow.resolved_at >= now - RECENT, CaseRow.opened_at >= now - RECENT)
     query = select(CaseRow.customer_key).where(CaseRow.brand_id == brand_id, CaseRow.customer_key > after, fresh)
     keys = [int(key) for key in session.scalars(query.distinct().order_by(CaseRow.customer_key).limit(limit)) if key]
-    persons = _persons(session, brand_id, keys)
+    persons = persons_of(session, brand_id, keys)
     ledgers = ledgers_of(session, brand_id, persons, rules, now)
     stored = _stored(session, persons, now - rules.history)
     barred = _barred(session, persons)
@@ -80,15 +79,6 @@ def watch_journeys(
         new, gone = _keep(session, brand_id, key, hold, stored.get(key, []), now)
         found, withdrawn = found + new, withdrawn + gone
     return Watched(len(keys), found, withdrawn, keys[-1] if len(keys) == limit else None)
-
-
-def _persons(session: Session, brand_id: str, keys: Sequence[int]) -> dict[int, list[int]]:
-    """kept record → every record of that person."""
-    merged = kept_of(session, brand_id, keys)
-    kept = list(dict.fromkeys(merged.get(key, key) for key in keys))
-    several = select(CustomerLinkRow.kept).where(CustomerLinkRow.brand_id == brand_id, CustomerLinkRow.kept.in_(kept))
-    joined = set(session.scalars(several.distinct()))
-    return {key: records_of(session, brand_id, key) if key in joined else [key] for key in kept}
 
 
 def _stored(session: Session, persons: Persons, since: datetime) -> dict[int, list[RuptureRow]]:
@@ -140,15 +130,6 @@ def _note(session: Session, row: RuptureRow, kind: str, now: datetime) -> None:
     if row.case_id is not None:
         case = cases.living(session, session.get_one(CaseRow, row.case_id))
         cases.add_event(session, case, kind, now, rupture=row.kind, since=row.at.isoformat())
-
-
-def ledger_of(
-    session: Session, brand_id: str, records: Sequence[int], rules: JourneyRules, now: datetime
-) -> list[LedgerEntry]:
-    """Everything that passed between a person (all his records) and the brand as far back as the rules go, in no
-    order.
-    """
-    return ledgers_of(session, brand_id, {records[0]: list(records)}, rules, now)[records[0]]
 
 
 def ledgers_of(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from domain.case import OPEN_STATES, CaseState
 from storage.case_moves import kept_apart
+from storage.merges import records_of
 from storage.tables import CasePostRow, CaseRow, CustomerRow, MatchRow
 
 Why = Literal["account", "customer", "candidate"]
@@ -43,7 +44,8 @@ def _alike(session: Session, case: CaseRow) -> list[tuple[Why, ColumnElement[boo
     """The same account; the same moment of the same customer, or of one whom this case may be of."""
     alike: list[tuple[Why, ColumnElement[bool]]] = []
     if case.customer_key is not None:
-        alike.append(("customer", (CaseRow.customer_key == case.customer_key) & (CaseRow.moment == case.moment)))
+        records = records_of(session, case.brand_id, case.customer_key)
+        alike.append(("customer", CaseRow.customer_key.in_(records) & (CaseRow.moment == case.moment)))
     if case.author_id is not None:
         alike.append(("account", CaseRow.author_id == case.author_id))
     if case.customer_key is None and (keys := _candidates(session, case)):

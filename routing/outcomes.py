@@ -21,13 +21,12 @@ from sqlalchemy.orm import Session
 from domain.case import CaseState
 from storage import cases
 from storage.brands import lock_brand
+from storage.customers import accounts_of
 from storage.merges import records_of
 from storage.tables import (
-    AuthorRow,
     CaseOutcomeRow,
     CasePostRow,
     CaseRow,
-    IdentityRow,
     MatchRow,
     ObjectionRow,
     PostRow,
@@ -158,22 +157,12 @@ def _accounts(session: Session, case: CaseRow) -> Sequence[int]:
     found |= {case.author_id} if case.author_id is not None else set()
     if case.customer_key is not None:
         records = records_of(session, case.brand_id, case.customer_key)
-        proven = (
-            select(AuthorRow.id)
-            .join(
-                IdentityRow,
-                (IdentityRow.brand_id == AuthorRow.brand_id)
-                & (IdentityRow.network == AuthorRow.network)
-                & (IdentityRow.account_id == AuthorRow.native_id),
-            )
-            .where(IdentityRow.customer_key.in_(records), IdentityRow.revoked_at.is_(None))
-        )
         linked = (
             select(PostRow.author_id)
             .join(MatchRow, MatchRow.post_id == PostRow.id)
             .where(MatchRow.customer_key.in_(records), MatchRow.action == "link", PostRow.author_id.is_not(None))
         )
-        found |= {*session.scalars(proven), *session.scalars(linked)}
+        found |= {*session.scalars(accounts_of(records)), *session.scalars(linked)}
     return sorted(key for key in found if key is not None)
 
 

@@ -7,6 +7,7 @@ of a case forbids, and asks nobody to call a customer who has no number, or who 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -24,16 +25,9 @@ from routing.recipient import recipient_of
 from routing.templates import render
 from storage import cases
 from storage.assignees import give, hand_to_team
-from storage.tables import (
-    CallbackRow,
-    CaseRow,
-    CustomerRow,
-    NoteRow,
-    NoticeRow,
-    PlaybookRunRow,
-    UserBrandRow,
-    UserRow,
-)
+from storage.notices import Notice, write
+from storage.staff import may_act
+from storage.tables import CallbackRow, CaseRow, CustomerRow, PlaybookRunRow
 
 OF_INTENT = "intent"
 OWN_TEAM = "team"
@@ -47,7 +41,7 @@ class NotDone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Who acts by which run, on which case, when."""
+    """Who acts by which run, on which case, when. `templates` is the folder with an operator's own words."""
 
     session: Session
     brand: Brand
@@ -56,6 +50,7 @@ class Acting:
     now: datetime
     policy: ContactPolicy
     intents: Mapping[str, Intent]
+    templates: Path | None
 
     @property
     def actor(self) -> str:
@@ -91,17 +86,11 @@ def _assign(acting: Acting, wanted: Act) -> None:
         return
     if case.assignee is not None:
         raise NotDone("somebody has it")
-    if not _works_here(acting, wanted.value):
+    if wanted.value not in may_act(acting.session, case.brand_id):
         raise NotDone("nobody of that address works here")
     give(acting.session, case, wanted.value, cases.SYSTEM, acting.now, acting.actor)
     if case.state == CaseState.NEW:
         cases.step(acting.session, case, CaseState.OPEN, acting.now, acting.actor)
-
-
-def _works_here(acting: Acting, email: str) -> bool:
-    right = (UserBrandRow.user_id == UserRow.id) & (UserBrandRow.brand_id == acting.case.brand_id)
-    query = select(UserRow.id).join(UserBrandRow, right).where(UserRow.email == email, UserRow.disabled_at.is_(None))
-    return acting.session.scalar(query.where(UserBrandRow.role.in_(("admin", "agent"))).limit(1)) is not None
 
 
 def _note(acting: Acting, wanted: Act) -> None:
@@ -117,21 +106,19 @@ def _draft(acting: Acting, wanted: Act) -> None:
     customer = acting.session.get_one(CustomerRow, case.customer_key)
     language = customer.language or case.language or acting.brand.language
     facts = facts_of(acting.session, acting.brand, case, customer)
-    subject, body = render(template, language, facts)
+    subject, body = render(template, language, facts, folder=acting.templates)
     event = cases.add_event(
         acting.session, case, "draft", acting.now, acting.actor, template=template, language=language
     )
-    acting.session.flush()
-    text = f"{subject}\n\n{body}"
-    acting.session.add(NoteRow(brand_id=case.brand_id, event_id=event.id, case_id=case.id, text=text))
+    cases.say(acting.session, event, f"{subject}\n\n{body}")
 
 
 def _snooze(acting: Acting, wanted: Act) -> None:
     case = acting.case
     if not may_step(CaseState(case.state), CaseState.SNOOZED):
         raise NotDone(NO_STEP)
-    cases.step(acting.session, case, CaseState.SNOOZED, acting.now, acting.actor, "put off by a playbook")
-    case.snoozed_until = acting.now + timedelta(hours=wanted.hours)
+    until = acting.now + timedelta(hours=wanted.hours)
+    cases.step(acting.session, case, CaseState.SNOOZED, acting.now, acting.actor, "put off by a playbook", until=until)
 
 
 def _reopen(acting: Acting, _wanted: Act) -> None:
@@ -143,18 +130,10 @@ def _reopen(acting: Acting, _wanted: Act) -> None:
 def _notify(acting: Acting, wanted: Act) -> None:
     person = wanted.value if "@" in wanted.value else None
     team = None if person else (acting.case.team if wanted.value == OWN_TEAM else wanted.value)
-    key = f"playbook:{acting.run.id}:{wanted.value}"[:200]
-    notice = NoticeRow(
-        brand_id=acting.case.brand_id,
-        key=key,
-        case_id=acting.case.id,
-        kind="playbook",
-        team=team,
-        person=person,
-        detail={"playbook": acting.run.playbook},
-        send_after=acting.now,
-    )
-    acting.session.add(notice)
+    occasion, detail = f"playbook:{acting.run.id}", {"playbook": acting.run.playbook}
+    notice = Notice("playbook", occasion, team, person, detail)
+    if not write(acting.session, acting.case, notice, acting.now):
+        raise NotDone("has been told already")
 
 
 def _callback(acting: Acting, wanted: Act) -> None:

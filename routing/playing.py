@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
@@ -26,11 +27,12 @@ FRESH = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class PlayRules:
-    """What settings say of playbooks, in their order."""
+    """What settings say of playbooks, in their order. `templates` is the folder with an operator's own words."""
 
     playbooks: tuple[Playbook, ...]
     policy: ContactPolicy
     intents: Mapping[str, Intent]
+    templates: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _run(
     run = record_run(session, case.brand_id, ran, playbook.mark, told, now)
     if playbook.dry_run:
         return
-    acting = Acting(session, brand, case, run, now, rules.policy, rules.intents)
+    acting = Acting(session, brand, case, run, now, rules.policy, rules.intents, rules.templates)
     done = [act(acting, wanted, taken) for wanted in playbook.then]
     run.actions = done
     acts = [one["act"] for one in done if one["done"]]

@@ -187,13 +187,7 @@ def _prefer(session: Session, customer: CustomerRow, channel: str, now: datetime
             delete(PreferenceRow).where(PreferenceRow.customer_key.in_(records), PreferenceRow.source == "declared")
         )
         return
-    key = {"customer_key": customer.id, "source": "declared", "how": HOW}
-    row = session.scalars(select(PreferenceRow).filter_by(**key)).one_or_none()
-    if row is None:
-        row = PreferenceRow(brand_id=customer.brand_id, **key)
-        session.add(row)
-    row.channel, row.at = channel, now
-    session.flush()
+    customers.declare_preference(session, customer, channel, HOW, now)
 
 
 def _rest(session: Session, customer: CustomerRow, quiet: QuietTime | None, now: datetime) -> None:

@@ -12,8 +12,8 @@ from domain.contact import NetworkPolicy
 from domain.evidence import MatchDecision
 from domain.post import Post, Upsert
 from domain.reading import Entity
+from routing.attribution import author_subject
 from routing.crm import keyring
-from routing.intake import author_subject
 from routing.matching.matcher import Matcher, MatchRules
 from routing.matching.quoted import quoted_hashes, quoted_identifiers
 from routing.matching.speaker import speaker_of

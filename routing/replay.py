@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from domain.case import OPEN_STATES, CaseState, Severity
 from domain.contact import Situation
+from routing.batch import IntakeRules
 from routing.conditions import When
 from routing.contact import ContactRules, decision_of
-from routing.intake import IntakeRules
 from routing.playbook_facts import Story, facts_at, stories
 from routing.playbooks import CASE_KEYS, Playbook, wanting
 from routing.segments import Segment, members

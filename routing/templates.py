@@ -138,9 +138,9 @@ def template_names(folder: Path | None = None) -> frozenset[str]:
     return frozenset(name for name, _ in _files(folder) if not name.startswith("_"))
 
 
-def languages(folder: Path | None = None) -> frozenset[str]:
-    """Every language that has a frame."""
-    return frozenset(language for name, language in _files(folder) if name == "_frame")
+def languages(folder: Path | None = None, template: str = "_frame") -> frozenset[str]:
+    """Every language that a template is there in; those of the frame are the ones that we write."""
+    return frozenset(language for name, language in _files(folder) if name == template)
 
 
 def texts(name: str, keys: frozenset[str], channel: str = "", folder: Path | None = None) -> dict[str, str]:

@@ -4,12 +4,13 @@ Everything is drawn from what is stored, so a second run changes nothing. Warnin
 each deadline and each time that the case was opened again; whom they are told to is written beside them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain.case import OPEN_STATES, CaseState, Severity
 from domain.team import Staff
@@ -18,11 +19,13 @@ from routing.notices import tell
 from routing.priority import RANK, Passing, Weights, reweighed, unchanged
 from storage import cases, notices
 from storage.brands import lock_brand
+from storage.merges import persons_of
 from storage.tables import CaseEventRow, CaseRow, CustomerRow, InteractionRow
 
 OFTEN = timedelta(days=90)
 CONTACTS = timedelta(days=30)
 NEWS = timedelta(hours=24)  # what lies longer back is shown, and nobody is woken for it
+Owner = Mapping[int, int]  # the key of a customer's record → that of the one that is kept of the person
 NEAR, MISSED = "deadline_near", "deadline_missed"
 
 
@@ -63,7 +66,9 @@ def keep_up(session: Session, brand_id: str, rules: UpkeepRules, after: int, lim
     )
     rows = session.scalars(query.order_by(CaseRow.id).limit(limit)).all()
     past = _past(session, rows)
-    others, contacts = _others(session, rows, now), _contacts(session, rows, now)
+    persons = persons_of(session, brand_id, {case.customer_key for case in rows if case.customer_key is not None})
+    owner = {record: kept for kept, records in persons.items() for record in records}
+    others, contacts = _others(session, rows, owner, now), _contacts(session, rows, owner, now)
     opened = notices.told(session, [case.id for case in rows], "opened")
     done = {"warned": 0, "escalated": 0, "reweighed": 0}
     for case in rows:
@@ -170,34 +175,46 @@ def _told(events: Sequence[CaseEventRow]) -> Past:
     return Past(states, max(had, key=RANK.index, default=Severity.LOW), frozenset(told))
 
 
-def _others(session: Session, rows: Sequence[CaseRow], now: datetime) -> dict[int, int]:
+def _others(session: Session, rows: Sequence[CaseRow], owner: Owner, now: datetime) -> dict[int, int]:
     """How many other cases the customer (or, without one, the account) of each case has of the last 90 days."""
-    found: dict[int, int] = {}
-    for column in (CaseRow.customer_key, CaseRow.author_id):
-        here = [case for case in rows if case.customer_key is not None or column is CaseRow.author_id]
-        keys = {getattr(case, column.key) for case in here} - {None}
-        query = select(column, func.count()).where(
-            column.in_(sorted(keys)), CaseRow.state != CaseState.MERGED, CaseRow.last_post_at > now - OFTEN
-        )
-        counts = dict(session.execute(query.group_by(column)).all()) if keys else {}
-        for case in here:
-            own = int(case.last_post_at > now - OFTEN)
-            found.setdefault(case.id, max(counts.get(getattr(case, column.key), 0) - own, 0))
+    of_person: Counter[int] = Counter()
+    for key, count in _lately(session, CaseRow.customer_key, owner.keys(), now).items():
+        of_person[owner[key]] += count
+    accounts = {case.author_id for case in rows if case.customer_key is None and case.author_id is not None}
+    of_account = _lately(session, CaseRow.author_id, accounts, now)
+    found = {}
+    for case in rows:
+        customer = case.customer_key
+        counted = of_account.get(case.author_id or 0, 0) if customer is None else of_person[owner[customer]]
+        found[case.id] = max(counted - int(case.last_post_at > now - OFTEN), 0)
     return found
 
 
-def _contacts(session: Session, rows: Sequence[CaseRow], now: datetime) -> dict[int, int]:
-    """How often the customer of each case came to the brand in the last 30 days, by any channel."""
-    keys = sorted({case.customer_key for case in rows if case.customer_key is not None})
+def _lately(
+    session: Session, column: InstrumentedAttribute[int | None], keys: Collection[int], now: datetime
+) -> dict[int, int]:
+    """How many cases of the last 90 days each of these has."""
     if not keys:
+        return {}
+    query = select(column, func.count()).where(
+        column.in_(sorted(keys)), CaseRow.state != CaseState.MERGED, CaseRow.last_post_at > now - OFTEN
+    )
+    return {int(key): int(count) for key, count in session.execute(query.group_by(column)) if key is not None}
+
+
+def _contacts(session: Session, rows: Sequence[CaseRow], owner: Owner, now: datetime) -> dict[int, int]:
+    """How often the customer of each case came to the brand in the last 30 days, by any channel."""
+    if not owner:
         return {}
     mine = (InteractionRow.brand_id == CustomerRow.brand_id) & (InteractionRow.customer_id == CustomerRow.customer_id)
     query = (
         select(CustomerRow.id, func.count())
         .join(InteractionRow, mine)
-        .where(CustomerRow.id.in_(keys), InteractionRow.direction == "in")
+        .where(CustomerRow.id.in_(sorted(owner)), InteractionRow.direction == "in")
         .where(InteractionRow.at > now - CONTACTS, InteractionRow.at <= now)
         .group_by(CustomerRow.id)
     )
-    counts = dict(session.execute(query).all())
-    return {case.id: counts.get(case.customer_key, 0) for case in rows if case.customer_key is not None}
+    counts: Counter[int] = Counter()
+    for key, count in session.execute(query):
+        counts[owner[key]] += count
+    return {case.id: counts[owner[case.customer_key]] for case in rows if case.customer_key is not None}

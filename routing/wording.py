@@ -21,7 +21,6 @@ from stdnum import iban
 
 from domain.after import Resolution
 
-PROBLEMS = ("too_long", "link", "personal", "surveillance", "promise", "hidden")
 MOST_PARTS = 3
 SUBJECT_MAX = 200
 _GSM = frozenset(
@@ -121,7 +120,10 @@ _DEEDS: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a text: one of PROBLEMS, and the words or the figure that show it."""
+    """What is wrong with a text, and the words or the figure that show it.
+
+    `kind` is too_long, link, personal, surveillance, promise or hidden.
+    """
 
     kind: str
     detail: str

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from domain.appetence import LOOKED_BACK, Counts, Evidence, Trial, tally
 from domain.claim import CLAIM_TEMPLATES
 from domain.message import SENT_STATES
+from storage.customers import segments_of
 from storage.tables import (
     AppetenceRow,
     CaseEventRow,
@@ -55,17 +56,11 @@ def trials(
 def counts_for(session: Session, customer: CustomerRow, records: Sequence[int], now: datetime) -> Evidence:
     """What is known of one customer's channels: his own, those of the segment of which most is known, all."""
     own = tally((trial for _, trial in trials(session, customer.brand_id, now, records)), now)
-    names = segments_of(session, records, customer.segment)
+    names = sorted(segments_of(session, customer, records))
     kept = _kept(session, customer.brand_id, [*map(subject_of, names), EVERYBODY], now)
     best = max(names, key=lambda name: _weight(kept.get(subject_of(name), {})), default="")
     segment = kept.get(subject_of(best), {}) if best else {}
     return Evidence(own, segment, kept.get(EVERYBODY, {}), best if segment else "")
-
-
-def segments_of(session: Session, records: Sequence[int], told: str | None) -> list[str]:
-    """The segments that a customer is in: by rule, and as the customer file says."""
-    query = select(CustomerSegmentRow.segment).where(CustomerSegmentRow.customer_key.in_(records)).distinct()
-    return sorted({*session.scalars(query), *([told] if told else [])})
 
 
 def subject_of(segment: str) -> str:

@@ -14,11 +14,9 @@ from storage.tables import (
     AuthorRow,
     CasePostRow,
     ClaimRow,
-    CustomerRow,
     IdentityRow,
     MatchRow,
     PostRow,
-    PreferenceRow,
     SecretRow,
     UnlinkableRow,
 )
@@ -178,16 +176,6 @@ def revoke(session: Session, author: AuthorRow, customer_key: int, now: datetime
         return False
     row.revoked_at = now
     return True
-
-
-def declare_preference(session: Session, customer: CustomerRow, channel: str, now: datetime) -> None:
-    """The customer said himself how he likes to be reached; what the customer file says stays beside it."""
-    key = {"customer_key": customer.id, "source": "declared", "how": HOW}
-    row = session.scalars(select(PreferenceRow).filter_by(**key)).one_or_none()
-    if row is None:
-        row = PreferenceRow(brand_id=customer.brand_id, **key)
-        session.add(row)
-    row.channel, row.at = channel, now
 
 
 def route_again(session: Session, case_id: int, author_id: int, *, decided: bool = True) -> None:

@@ -6,16 +6,18 @@ What is taken in stands in `storage/customer_file.py`, who is one with whom in `
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from domain.contact import Preference
 from storage.merges import kept_of, records_of
 from storage.tables import (
+    AuthorRow,
     ConsentRow,
     ContactPointRow,
     CustomerRow,
     CustomerSegmentRow,
+    IdentityRow,
     ObjectionRow,
     OrderRow,
     PreferenceRow,
@@ -51,6 +53,17 @@ def sharers(session: Session, brand_id: str, kind: str, value: str) -> int:
     return len({kept.get(key, key) for key in keys})
 
 
+def accounts_of(records: Collection[int]) -> Select[int]:
+    """The authors whose accounts are declared or proven to belong to these records."""
+    theirs = (
+        (IdentityRow.brand_id == AuthorRow.brand_id)
+        & (IdentityRow.network == AuthorRow.network)
+        & (IdentityRow.account_id == AuthorRow.native_id)
+    )
+    known = IdentityRow.customer_key.in_(records) & IdentityRow.revoked_at.is_(None)
+    return select(AuthorRow.id).join(IdentityRow, theirs).where(known)
+
+
 def preference(session: Session, customer_key: int) -> Preference | None:
     """The strongest preference known: declared, then observed, then inferred; of two the newest."""
     query = select(PreferenceRow).filter_by(customer_key=customer_key)
@@ -62,10 +75,10 @@ def preference(session: Session, customer_key: int) -> Preference | None:
     return None
 
 
-def segments_of(session: Session, customer: CustomerRow) -> frozenset[str]:
-    """Every segment of a customer: the one in the file and those whose rule fits."""
-    fitting = select(CustomerSegmentRow.segment).where(CustomerSegmentRow.customer_key == customer.id)
-    return frozenset(filter(None, (customer.segment, *session.scalars(fitting))))
+def segments_of(session: Session, customer: CustomerRow, records: Collection[int] = ()) -> frozenset[str]:
+    """Every segment of a customer (of all these records of his): the one in the file and those whose rule fits."""
+    mine = CustomerSegmentRow.customer_key.in_(sorted({customer.id, *records}))
+    return frozenset(filter(None, (customer.segment, *session.scalars(select(CustomerSegmentRow.segment).where(mine)))))
 
 
 def say_consent(
@@ -93,6 +106,17 @@ def object_to(session: Session, brand_id: str, customer_key: int, topic: str, no
     session.add(ObjectionRow(brand_id=brand_id, customer_key=customer_key, topic=topic, at=now))
     session.flush()
     return True
+
+
+def declare_preference(session: Session, customer: CustomerRow, channel: str, how: str, now: datetime) -> None:
+    """The customer said himself, on a page of ours (`how`), how he likes to be reached; other words stay beside it."""
+    key = {"customer_key": customer.id, "source": "declared", "how": how}
+    row = session.scalars(select(PreferenceRow).filter_by(**key)).one_or_none()
+    if row is None:
+        row = PreferenceRow(brand_id=customer.brand_id, **key)
+        session.add(row)
+    row.channel, row.at = channel, now
+    session.flush()
 
 
 def customers_by_order(session: Session, brand_id: str, normal_id: str) -> list[CustomerRow]:

@@ -211,10 +211,12 @@ def is_open(case: CaseRow) -> bool:
 
 
 def customer_erased(session: Session, case_ids: Collection[int]) -> int:
-    """Have a person remove from the desks what was shared of these cases; returns how many tickets."""
-    absorbed = select(CaseRow.id).where(CaseRow.merged_into.in_(case_ids))
-    mine = or_(DeskTicketRow.case_id.in_(case_ids), DeskTicketRow.case_id.in_(absorbed))
-    marked = update(DeskTicketRow).where(mine, DeskTicketRow.remote_id.is_not(None)).values(problem=ERASED_HERE)
+    """Have a person remove from the desks what was shared of these cases; returns how many tickets.
+
+    Cases that went up in them are to be among them.
+    """
+    mine = DeskTicketRow.case_id.in_(case_ids) & DeskTicketRow.remote_id.is_not(None)
+    marked = update(DeskTicketRow).where(mine).values(problem=ERASED_HERE)
     return int(session.execute(marked).rowcount)  # type: ignore[attr-defined]
 
 

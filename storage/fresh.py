@@ -40,11 +40,6 @@ def packer() -> Callable[[Mapping[str, Any]], bytes]:
     return lambda raw: compress(_json(raw))
 
 
-def packed(raw: Mapping[str, Any]) -> bytes:
-    """A raw item as it is stored."""
-    return packer()(raw)
-
-
 def unpacked(payload: bytes) -> dict[str, Any]:
     """A raw item as its listener gave it."""
     raw: dict[str, Any] = json.loads(ZstdDecompressor().decompress(payload).decode("utf-8", "surrogatepass"))

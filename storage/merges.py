@@ -79,6 +79,15 @@ def records_of(session: Session, brand_id: str, key: int) -> list[int]:
     return records
 
 
+def persons_of(session: Session, brand_id: str, keys: Collection[int]) -> dict[int, list[int]]:
+    """The key of each person's kept record → every record of that person."""
+    merged = kept_of(session, brand_id, keys)
+    kept = list(dict.fromkeys(merged.get(key, key) for key in keys))
+    several = select(CustomerLinkRow.kept).where(CustomerLinkRow.brand_id == brand_id, CustomerLinkRow.kept.in_(kept))
+    joined = set(session.scalars(several.distinct()))
+    return {key: records_of(session, brand_id, key) if key in joined else [key] for key in kept}
+
+
 def links_of(session: Session, key: int) -> list[CustomerLinkRow]:
     """What was ever said of this record, undone or not."""
     told = or_(CustomerLinkRow.kept == key, CustomerLinkRow.merged == key)

@@ -199,12 +199,6 @@ def cancel(session: Session, message: MessageRow, reason: str, then: str, now: d
     return True
 
 
-def failed_channels(session: Session, case_id: int) -> frozenset[str]:
-    """The channels on which a message of this case failed."""
-    query = select(MessageRow.channel).filter_by(case_id=case_id, state=MessageState.FAILED)
-    return frozenset(session.scalars(query))
-
-
 def unwell_channels(session: Session, brand_id: str, now: datetime) -> frozenset[str]:
     """The channels whose provider refuses everything at the moment: several messages tried in vain, none taken; or
     does not answer at all.

@@ -15,7 +15,7 @@ from storage import audit, case_moves
 from storage.audits import forget_audits
 from storage.brands import crm_changed, lock_brand
 from storage.claims_link import unlinkable, withdraw
-from storage.customers import find_customer
+from storage.customers import accounts_of, find_customer
 from storage.desks import customer_erased
 from storage.fresh import unpacked
 from storage.link_events import forget_customer
@@ -212,16 +212,7 @@ def _erase_record(session: Session, customer: CustomerRow, now: datetime) -> dic
 
 def _authors(session: Session, customer: CustomerRow) -> Sequence[AuthorRow]:
     """The accounts known to be his: declared or proven ones, and those whose posts are linked to him."""
-    declared = (
-        select(AuthorRow.id)
-        .join(
-            IdentityRow,
-            (IdentityRow.brand_id == AuthorRow.brand_id)
-            & (IdentityRow.network == AuthorRow.network)
-            & (IdentityRow.account_id == AuthorRow.native_id),
-        )
-        .where(IdentityRow.customer_key == customer.id, IdentityRow.revoked_at.is_(None))
-    )
+    declared = accounts_of([customer.id])
     matched = select(PostRow.author_id).join(MatchRow, MatchRow.post_id == PostRow.id)
     in_cases = (
         select(PostRow.author_id)

@@ -78,7 +78,7 @@ def recent_cases(session: Session, brand_id: str, playbook: str, dry_run: bool, 
     return list(session.scalars(query.group_by(row.case_id).order_by(func.max(row.id).desc()).limit(limit)))
 
 
-def segments_of(session: Session, customer_key: int) -> Sequence[CustomerSegmentRow]:
+def memberships_of(session: Session, customer_key: int) -> Sequence[CustomerSegmentRow]:
     """The segments that a customer is in, by name."""
     query = select(CustomerSegmentRow).filter_by(customer_key=customer_key)
     return session.scalars(query.order_by(CustomerSegmentRow.segment)).all()

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from domain.case import OPEN_STATES, CaseState
 from domain.message import MessageState
 from storage.cases import notes_of
+from storage.merges import records_of
 from storage.tables import (
     AuthorRow,
     CaseEventRow,
@@ -38,7 +39,6 @@ from storage.tables import (
 
 VIEWS = ("open", "unassigned", "mine", "team", "overdue", "person", "review", "resolved")
 PAGE = 50
-REVIEW_PAGE = 20
 REVIEW_OPEN = ("waiting", "unsure")
 MESSAGE_ORDER = (
     MessageState.UNCONFIRMED,
@@ -207,7 +207,8 @@ def customer_record(
     key = customer.id
     own = (OrderRow.brand_id == brand_id, OrderRow.customer_id == customer.customer_id)
     said = (InteractionRow.brand_id == brand_id, InteractionRow.customer_id == customer.customer_id)
-    cases = select(CaseRow).where(CaseRow.customer_key == key, CaseRow.id != (without_case or 0))
+    records = records_of(session, brand_id, key)
+    cases = select(CaseRow).where(CaseRow.customer_key.in_(records), CaseRow.id != (without_case or 0))
     return CustomerRecord(
         customer=customer,
         points=_of_customer(session, ContactPointRow, key, ContactPointRow.position),
@@ -254,24 +255,6 @@ def candidates(
         )
         for row in customers
     }
-
-
-def reviews(session: Session, brand_id: str, page: int = 1) -> list[tuple[MatchRow, CasePost, CaseRow | None]]:
-    """Matches that wait for a person, those of the most urgent case first; unsure ones last."""
-    query = (
-        select(MatchRow, PostRow, AuthorRow, CaseRow)
-        .join(PostRow, PostRow.id == MatchRow.post_id)
-        .join(AuthorRow, AuthorRow.id == PostRow.author_id, isouter=True)
-        .join(CasePostRow, CasePostRow.post_id == PostRow.id, isouter=True)
-        .join(CaseRow, CaseRow.id == CasePostRow.case_id, isouter=True)
-        .where(MatchRow.brand_id == brand_id, MatchRow.review.in_(REVIEW_OPEN), PostRow.stage != "gone")
-        .order_by(MatchRow.review.desc(), func.coalesce(CaseRow.priority, -1).desc(), MatchRow.id)
-    )
-    found = session.execute(query.limit(REVIEW_PAGE).offset((page - 1) * REVIEW_PAGE)).all()
-    return [
-        (match, CasePost(post=post, role="complaint", author=author, match=match), in_case)
-        for match, post, author, in_case in found
-    ]
 
 
 def message_counts(session: Session, brand_id: str) -> dict[str, int]:

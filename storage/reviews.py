@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from storage.queue import REVIEW_OPEN, REVIEW_PAGE, CasePost
+from storage.queue import REVIEW_OPEN, CasePost
 from storage.tables import (
     AuthorRow,
     CasePostRow,
@@ -20,6 +20,7 @@ from storage.tables import (
     ReviewVoteRow,
 )
 
+REVIEW_PAGE = 20
 SHOWN = 2  # the likeliest candidate and the runner-up: more add little
 SENSITIVE_STATUSES = ("minor", "deceased", "legal_hold")
 ESCALATES = 0.5

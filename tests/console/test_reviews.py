@@ -8,7 +8,17 @@ from sqlalchemy.orm import Session
 
 from storage import audits, link_events
 from storage.reviews import urgency
-from storage.tables import CaseRow, GradeStateRow, LinkEventRow, MatchAuditRow, MatchRow, MessageRow, PostRow
+from storage.tables import (
+    CasePostRow,
+    CaseRow,
+    CustomerRow,
+    GradeStateRow,
+    LinkEventRow,
+    MatchAuditRow,
+    MatchRow,
+    MessageRow,
+    PostRow,
+)
 from tests.console import factories
 from tests.console.harness import Console, Fill
 from tests.console.test_pages import under_review
@@ -102,6 +112,30 @@ def test_an_answer_is_a_word_that_can_be_taken_back(console: Console, fill: Fill
     assert browser.send_form("/links/1/undo").status_code == 409
     assert case.id
     assert browser.send_form("/links/99/undo").status_code == 404
+
+
+def test_who_confirms_sees_all_that_the_customer_said_of_it_in_one_case(console: Console, fill: Fill) -> None:
+    asked = fill(under_review)
+    match = newest(console)
+    customer = match.candidates[0]["customer_id"]
+
+    def elsewhere(session: Session) -> CaseRow:
+        owner = session.scalars(select(CustomerRow).filter_by(customer_id=customer)).one()
+        post = factories.post(session, "Toujours rien pour mon colis", writer=factories.author(session, "bluesky"))
+        factories.reading(session, post)
+        factories.match(session, post, linked=owner)
+        return factories.case(session, post, owner=owner)
+
+    other = fill(elsewhere)
+    form = {"customer_id": customer, "back": f"/cases/{asked.id}"}
+    answer = console.signed_in().send_form(f"/matches/{match.id}/confirm", **form)
+    with console.database.read() as session:
+        cases = {key: session.get_one(CaseRow, key) for key in (asked.id, other.id)}
+        (kept,) = [key for key, case in cases.items() if case.state != "merged"]
+        assert answer.headers["location"] == f"/cases/{kept}"
+        assert {case.merged_into for case in cases.values()} == {None, kept}
+        lying = session.scalars(select(CasePostRow.case_id))
+        assert set(lying) == {kept}
 
 
 def test_a_refusal_taken_back_is_no_refusal(console: Console, fill: Fill) -> None:

@@ -15,7 +15,7 @@ from storage.tables import AbsenceRow, CaseRow, NoticeRow
 from tests.console import factories
 from tests.console.harness import Console, Fill
 from tests.console.test_actions import case_now, kinds
-from tests.console.test_pages import whole_case
+from tests.console.test_pages import under_review, whole_case
 
 ME, LEA = "agent.hirondelle@example.org", "lea@example.org"
 TODAY = factories.NOW.date()
@@ -105,6 +105,17 @@ def test_the_page_shows_loads_hours_and_who_is_away(console: Console, fill: Fill
     assert "mon-fri 09:00-18:00" in text
     assert "en absence" in text
     assert console.signed_in("analyst").get("/team").status_code == 403
+
+
+def test_a_case_that_nobody_can_take_says_why(console: Console, fill: Fill) -> None:
+    case, browser = fill(under_review), console.signed_in()
+    fill(lambda session: staff.go_away(session, ME, TODAY, TODAY, ME, factories.NOW))
+    page = browser.get(f"/cases/{case.id}").text
+    for words in ("Personne ne peut le prendre", f"{ME}\u00a0: en absence", f"{LEA}\u00a0: ne peut pas suivre"):
+        assert words in page
+    assert "Personne ne peut le prendre" not in console.signed_in("analyst").get(f"/cases/{case.id}").text
+    fill(lambda session: give(session, session.get_one(CaseRow, case.id), ME, SYSTEM, factories.NOW))
+    assert "Personne ne peut le prendre" not in browser.get(f"/cases/{case.id}").text
 
 
 def test_a_notice_that_did_not_arrive_is_shown(console: Console, fill: Fill) -> None:

@@ -57,6 +57,19 @@ def test_a_mistake_is_one_line_that_names_it(tmp_path: Path, old: str, new: str,
     assert "\n" not in str(error.value)
 
 
+def test_a_playbook_may_draft_from_a_template_of_the_operators_own(tmp_path: Path) -> None:
+    book = GOOD.replace('"intent" }', '"loyalty" }')
+    with pytest.raises(Misconfigured, match="late: there is no template 'loyalty'"):
+        load(tmp_path, book)
+    (tmp_path / "words").mkdir()
+    book = '[templates]\nfolder = "words"\n' + book
+    (tmp_path / "words" / "loyalty.fr.toml").touch()
+    with pytest.raises(Misconfigured, match=r"late: there is no template loyalty\.en\.toml"):
+        load(tmp_path, book)
+    (tmp_path / "words" / "loyalty.en.toml").touch()
+    assert load(tmp_path, book)[0] == ["late"]
+
+
 def test_a_segment_that_a_playbook_names_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="there are none"):
         load(tmp_path, GOOD[GOOD.index("[[playbooks]]") :])

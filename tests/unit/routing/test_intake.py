@@ -16,9 +16,10 @@ from domain.case import CaseState
 from domain.customer import Account
 from domain.post import Upsert
 from domain.reading import Entity
+from routing.batch import IntakeRules, Routed
 from routing.crm import import_customers, import_orders, keyring
 from routing.follow_up import end_deleted, wake_snoozed
-from routing.intake import IntakeRules, Routed, reopen_matches, route_batch
+from routing.intake import reopen_matches, route_batch
 from routing.matching.quoted import quoted_hashes
 from storage import cases, messages
 from storage.database import Database

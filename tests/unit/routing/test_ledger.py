@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from domain.after import Resolution
 from domain.case import CaseState
-from routing.journey import JourneyRules
-from routing.ledger import ledger_of, watch_journeys
+from routing.journey import JourneyRules, LedgerEntry
+from routing.ledger import ledgers_of, watch_journeys
 from routing.resolution import record, send
 from storage import cases
 from storage.merges import merge_customers
@@ -44,6 +44,10 @@ def kinds(session: Session) -> list[str]:
 def watch(session: Session) -> tuple[int, int]:
     done = watch_journeys(session, "hirondelle", RULES, 50, LATER)
     return done.found, done.withdrawn
+
+
+def entries(session: Session, owner: CustomerRow) -> list[LedgerEntry]:
+    return ledgers_of(session, "hirondelle", {owner.id: [owner.id]}, RULES, LATER)[owner.id]
 
 
 def test_a_mail_without_an_answer_and_then_a_post_is_a_changed_channel(session: Session) -> None:
@@ -82,7 +86,7 @@ def test_a_promise_of_a_resolution_and_a_parcel_that_keeps_it(session: Session) 
     message = send(session, BRAND, case.id, rules(), "lea", NOW)
     message.state, message.handed_over_at = "handed_over", NOW
     session.flush()
-    (entry,) = [one for one in ledger_of(session, "hirondelle", [owner.id], RULES, LATER) if one.promised]
+    (entry,) = [one for one in entries(session, owner) if one.promised]
     assert (entry.stances, entry.promised and entry.promised.date()) == ({"granted", "amount:1290"}, due)
     assert watch(session) == (1, 0)
     assert kinds(session) == ["promise_broken"]
@@ -100,7 +104,7 @@ def test_an_order_that_is_named_everywhere_is_one_matter(session: Session) -> No
     session.flush()
     contact(session, owner, 1, "out", text="Votre commande HR-4829 174637 : nous vous remboursons.")
     contact(session, owner, 9, "out", text="HR4829174637 : votre demande est refusée.", case_ref=str(case.id))
-    matters = {one.matter for one in ledger_of(session, "hirondelle", [owner.id], RULES, LATER) if one.stances}
+    matters = {one.matter for one in entries(session, owner) if one.stances}
     assert matters == {"order:HR4829174637", f"case:{case.id}"}
     told = factories.post(session, "HR4829174637 ?", writer=factories.author(session))
     factories.reading(session, told, details={"entities": [{"kind": "order", "value": "HR4829174637"}]})

@@ -3,15 +3,18 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.care import TemplatesSettings
 from config.settings import Settings
 from config.wiring import App
 from domain.case import CaseState
+from routing.drafts import send_draft
 from routing.playbooks import CASE_KEYS, make_playbook
 from routing.playing import Played, play
 from storage import cases
@@ -27,6 +30,7 @@ from storage.tables import (
     ContactPointRow,
     CustomerRow,
     CustomerSegmentRow,
+    MessageRow,
     NoteRow,
     NoticeRow,
     ObjectionRow,
@@ -204,9 +208,16 @@ def test_a_bad_survey_opens_the_case_again_and_tells_the_team(session: Session) 
     assert (case.state, case.resolved_at) == (CaseState.REOPENED, None)
     (notice,) = session.scalars(select(NoticeRow)).all()
     assert (notice.team, notice.person, notice.kind, notice.detail) == (
-        "logistics", None, "playbook", {"playbook": "book0"}
+        "logistics", None, "playbook", {"playbook": "book0", "severity": "high"}
     )  # fmt: skip
     assert run(session, book).acted == 0
+
+
+def test_a_team_is_told_once_however_often_a_rule_names_it(session: Session) -> None:
+    case = opened(session)
+    run(session, {"when": {"intent": "delivery"}, "then": [{"notify": "team"}, {"notify": "logistics"}]})
+    assert [notice.team for notice in session.scalars(select(NoticeRow))] == ["logistics"]
+    assert done(session, case) == [("notify", True), ("notify", False)]
 
 
 def test_a_rule_that_says_nothing_of_closed_cases_means_open_ones(session: Session) -> None:
@@ -294,6 +305,21 @@ def test_a_draft_is_the_brands_words_and_can_be_erased(session: Session) -> None
     assert f"V{case.id}" in text
     erase_customer(session, BRAND.id, customer.customer_id, "nora@example.org", NOW)
     assert cases.notes_of(session, case.id) == {}
+
+
+def test_what_a_draft_shows_is_what_is_sent(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "delivery.fr.toml").write_text('concern = "Racontez-nous tout."', encoding="utf-8")
+    book = {"when": {"intent": "delivery"}, "then": [{"template": "intent"}]}
+    own = TemplatesSettings(folder=str(tmp_path))
+    app = App(rules(book).model_copy(update={"templates": own}))
+    case = opened(session)
+    session.flush()
+    play(session, BRAND, app.play_rules(BRAND), 0, 100, NOW)
+    draft = session.scalars(select(CaseEventRow).filter_by(kind="draft")).one()
+    send_draft(session, BRAND, draft, app.contact_rules(BRAND), "nora@example.org", NOW)
+    message = session.scalars(select(MessageRow)).one()
+    assert cases.notes_of(session, case.id)[draft.id] == f"{message.subject}\n\n{message.body}"
+    assert "Racontez-nous tout." in str(message.body)
 
 
 def test_what_rules_know_of_a_person_is_shown_and_erased(session: Session) -> None:

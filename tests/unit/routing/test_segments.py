@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from routing.conditions import parse_when
 from routing.segments import CUSTOMER_KEYS, Segment, forget_others, keep_up, members
 from storage.merges import merge_customers
-from storage.playbooks import segment_sizes, segments_of
+from storage.playbooks import memberships_of, segment_sizes
 from storage.tables import (
     ConsentRow,
     CustomerRow,
@@ -172,8 +172,8 @@ def test_who_stays_keeps_his_date_and_who_no_longer_fits_leaves(session: Session
     session.flush()
     moved = keep_up(session, BRAND.id, regulars, NOW + 2 * DAY)
     assert (moved.joined, moved.left) == (1, 1)
-    assert [row.segment for row in segments_of(session, a.id)] == []
-    assert [(row.segment, row.since) for row in segments_of(session, b.id)] == [("regulars", NOW + 2 * DAY)]
+    assert [row.segment for row in memberships_of(session, a.id)] == []
+    assert [(row.segment, row.since) for row in memberships_of(session, b.id)] == [("regulars", NOW + 2 * DAY)]
 
 
 def test_a_segment_that_the_settings_dropped_is_forgotten_and_others_stay(session: Session) -> None:

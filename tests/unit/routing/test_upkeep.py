@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from config.wiring import App
 from domain.case import CaseState
+from routing.batch import IntakeRules
 from routing.crm import import_customers
-from routing.intake import IntakeRules, route_batch
+from routing.intake import route_batch
 from routing.upkeep import Kept, keep_up
 from storage.customers import find_customer
-from storage.tables import CaseRow, InteractionRow, NoticeRow
+from storage.merges import merge_customers
+from storage.tables import CaseRow, CustomerRow, InteractionRow, NoticeRow
 from tests.unit.routing.caring import app, case, events, later, step
 from tests.unit.routing.test_intake import hear, read, says
 from tests.unit.samples import ACTING, BRAND, NOW, customer
@@ -153,6 +155,18 @@ def test_how_often_and_how_long_weigh(session: Session) -> None:
     assert two.priority_reasons[0]["why"] == "severity normal", "nobody weighs what is settled"
     keep(session, later(days=3))
     assert "open for 3 days" in other.priority_reasons[0]["why"]
+
+
+def test_what_a_merged_record_holds_is_the_customers_too(session: Session) -> None:
+    import_customers(session, BRAND, [customer("C1"), customer("C2")], NOW)
+    keys = {row.customer_id: row.id for row in session.scalars(select(CustomerRow))}
+    row = case(session, subject="customer:1", customer_key=keys["C1"], grade="stated")
+    case(session, subject="customer:2", customer_key=keys["C2"], grade="stated", state="resolved")
+    call = {"interaction_id": "1", "customer_id": "C2", "channel": "phone", "direction": "in", "row_hash": ""}
+    session.add(InteractionRow(brand_id=BRAND.id, at=later(days=-1), **call))
+    merge_customers(session, BRAND.id, "C2", "C1", "lea@example.org", NOW)
+    keep(session, later(minutes=1))
+    assert row.priority_reasons[0]["why"] == "severity normal, 1 other cases in 90 days, 1 contacts in 30 days"
 
 
 def test_a_grave_new_case_is_told_once_and_an_old_one_wakes_nobody(session: Session) -> None:

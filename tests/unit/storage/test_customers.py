@@ -12,11 +12,11 @@ from domain.customer import Account, Consent, Customer, Interaction, Order
 from routing.crm import import_customers, import_interactions, import_orders
 from routing.matching.lookup import Lookup
 from storage.brands import lock_brand
-from storage.claims_link import declare_preference
 from storage.customer_file import Imported
 from storage.customers import (
     current_points,
     customers_by_order,
+    declare_preference,
     find_customer,
     open_orders,
     preference,
@@ -268,7 +268,7 @@ class TestWill:
     def test_his_own_word_stands_beside_the_file_until_the_file_says_something_new(self, session: Session) -> None:
         take_in(session, CLAIRE)
         person = session.scalars(select(CustomerRow)).one()
-        declare_preference(session, person, "email", NOW)
+        declare_preference(session, person, "email", "claim link", NOW)
         for changed in (replace(CLAIRE, city="Lyon"), replace(CLAIRE, preferred_channel=None)):
             take_in(session, changed)
             chosen = preference(session, person.id)

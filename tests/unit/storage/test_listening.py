@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from domain.post import AuthorGone, Batch, Delete, Gap, Upsert
-from storage.fresh import packed, unpacked
+from storage.fresh import packer, unpacked
 from storage.listening import gaps_since, known_posts, recent_posts, spend, spent_today, store_batch
 from storage.posts import Stored
 from storage.redraw import listeners_with_raw, raw_posts, redraw
@@ -162,4 +162,4 @@ def test_a_sample_of_what_is_stored_is_posts_again(session: Session) -> None:
 
 def test_a_raw_item_comes_back_letter_by_letter() -> None:
     raw = {"id": "1", "half": "\ud83d", "deep": [{"é": None}]}
-    assert unpacked(packed(raw)) == raw
+    assert unpacked(packer()(raw)) == raw
