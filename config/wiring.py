@@ -341,6 +341,7 @@ class App:
             contact_on=self.settings.contact.enabled,
             ask_by_itself=claims.ask_by_itself,
             ask_again=timedelta(days=claims.ask_again_days),
+            templates=self.templates(),
         )
 
     def reply_rules(self) -> ReplyRules:

@@ -171,7 +171,6 @@ def _reply(
     by_mail = claim.delivery == Delivery.DIRECT
     where, reply_to = (author.native_id, None) if by_mail or post is None else in_place.where(post, author)
     place = case.network if _CHANNEL.fullmatch(case.network) else "reply"
-    subject = render_claim("reply_subject", case.language, brand.name or "", {}, brand.language) if by_mail else ""
     return messages.Reservation(
         key=f"{case.id}:{REPLY_TEMPLATE}:{claim.id}",
         case_id=case.id,
@@ -181,7 +180,7 @@ def _reply(
         reply_to=reply_to if place == case.network else None,
         template=REPLY_TEMPLATE,
         language=case.language,
-        subject=subject,
+        subject=_words("reply_subject", brand, case, rules, rules.address(PLACE)) if by_mail else "",
         body=_reply_words(brand, case, rules, rules.address(PLACE), author.handle),
         send_after=now,
         proactive=False,
@@ -190,10 +189,11 @@ def _reply(
 
 def _reply_words(brand: Brand, case: CaseRow, rules: ClaimRules, link: str, handle: str | None) -> str:
     """The long form, or the short one where the network has too little room for it."""
+    whole = _words("reply", brand, case, rules, link).replace(PLACE, "x" * TOKEN_LENGTH)
+    part = "reply" if in_place.fits(case.network, whole, handle or "") else "reply_short"
+    return _words(part, brand, case, rules, link)
+
+
+def _words(part: str, brand: Brand, case: CaseRow, rules: ClaimRules, link: str) -> str:
     values = {"link": link, "hours": f"{rules.lifetime.total_seconds() / 3600:.0f}"}
-
-    def words(part: str) -> str:
-        return render_claim(part, case.language, brand.name or "", values, brand.language)
-
-    whole = words("reply").replace(PLACE, "x" * TOKEN_LENGTH)
-    return words("reply" if in_place.fits(case.network, whole, handle or "") else "reply_short")
+    return render_claim(part, case.language, brand.name or "", values, brand.language, rules.templates)

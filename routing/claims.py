@@ -242,7 +242,10 @@ def _code(
     language = customer.language or brand.language
     values = {"code": PLACE, "minutes": f"{rules.code_lifetime.total_seconds() / 60:.0f}"}
     part = "letter" if channel in LONG_FORM else "short"
-    subject = render_claim("subject", language, brand.name or "", {}, brand.language) if part == "letter" else ""
+
+    def words(part: str) -> str:
+        return render_claim(part, language, brand.name or "", values, brand.language, rules.templates)
+
     return messages.Reservation(
         key=f"{case.id}:{CODE_TEMPLATE}:{attempt.id}",
         case_id=case.id,
@@ -251,8 +254,8 @@ def _code(
         address=address,
         template=CODE_TEMPLATE,
         language=language,
-        subject=subject,
-        body=render_claim(part, language, brand.name or "", values, brand.language),
+        subject=words("subject") if part == "letter" else "",
+        body=words(part),
         send_after=now,
         proactive=False,
     )

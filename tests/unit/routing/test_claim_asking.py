@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from domain.claim import NoClaim
 from domain.contact import ContactPolicy
 from routing.claim_asking import ask_in_place, recheck_claim, why_not
 from routing.claim_rules import ClaimRules
+from routing.templates import FOLDER
 from storage import messages
 from storage.claims_link import BY_VISITOR, set_unlinkable
 from storage.tables import AuthorRow, CaseRow, ClaimRow, MessageRow
@@ -55,6 +57,16 @@ def asked(session: Session, rules: ClaimRules = RULES, now: datetime = NOW) -> i
 def test_without_the_setting_nobody_is_asked_by_itself(brand: Session) -> None:
     case_of(brand)
     assert asked(brand, replace(RULES, ask_by_itself=False)) == 0
+
+
+def test_the_author_is_asked_in_the_operators_own_words(brand: Session, tmp_path: Path) -> None:
+    own = (FOLDER / "_claim.fr.toml").read_text(encoding="utf-8")
+    (tmp_path / "_claim.fr.toml").write_text(own.replace('reply = "', 'reply = "Coucou ! '), encoding="utf-8")
+    case_of(brand, language="fr")
+    assert asked(brand, replace(RULES, templates=tmp_path)) == 1
+    body = brand.scalars(select(MessageRow.body)).one()
+    assert body is not None
+    assert body.startswith("Coucou ! ")
 
 
 def test_where_a_reply_in_place_was_decided_the_author_is_asked_once(brand: Session) -> None:
