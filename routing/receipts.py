@@ -18,7 +18,7 @@ from domain.message import MessageState
 from routing.channels.base import Heard, Receipt, Reply
 from routing.plain import plain_text
 from routing.replies import our_turn
-from routing.stop import take_stop
+from routing.stop import is_request, take_stop
 from storage import cases, receipts
 from storage.brands import lock_brand
 from storage.customer_file import save_interactions
@@ -99,7 +99,10 @@ def _take_reply(session: Session, brand_id: str, provider: str, channel: str, re
         _from_nobody(session, own, provider, channel, reply, at, now)
         return Taken(replies=1)
     case = _case_of(session, message)
-    cases.add_event(session, case, "customer_answered", now, message=message.message_id, channel=channel)
+    told: dict[str, str] = {"message": message.message_id, "channel": channel}
+    if is_request(reply.text) and not reply.stop:
+        told["asked_at"] = at.isoformat()
+    cases.add_event(session, case, "customer_answered", now, **told)
     if message.customer_key is None:
         cases.add_note(session, case, _words(reply), now, f"{channel}:{provider}")
     else:
