@@ -1,4 +1,5 @@
-"""What comes back: receipts of providers, and what customers answer to text messages, WhatsApp and in the application.
+"""What comes back: receipts of providers, and what customers answer to text messages, WhatsApp, in the application, and
+to direct messages on networks that can be asked for them.
 
 Everything is taken once, whatever order it comes in, and repeats change nothing. An answer comes into the case of the
 message it names, else of the last message to that address: it counts as answered, its words join the customer's
@@ -6,28 +7,32 @@ history, STOP in it is followed, and the case is our turn. A text from nobody we
 customer whose number it is; from anybody else only STOP is taken.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.claim import CODE_TEMPLATE
 from domain.customer import Interaction
+from domain.errors import VigieError
 from domain.message import MessageState
-from routing.channels.base import Heard, Receipt, Reply
+from routing.channels.base import Channel, Heard, Receipt, Reply
 from routing.plain import plain_text
 from routing.replies import our_turn
 from routing.stop import is_request, take_stop
 from storage import cases, receipts
 from storage.brands import lock_brand
 from storage.customer_file import save_interactions
+from storage.database import Database
 from storage.merges import records_of
 from storage.receipts import Word
 from storage.tables import CaseRow, ContactPointRow, CustomerRow, MessageRow
 
 KIND_OF = {"sms": "phone", "whatsapp": "phone", "email": "email"}
 LONGEST_REPLY = 10_000
+ANSWERED_WITHIN = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,28 @@ def take(session: Session, brand_id: str, provider: str, channel: str, heard: He
     for reply in heard.replies:
         done += _take_reply(session, brand_id, provider, channel, reply, now)
     return done
+
+
+def collect(
+    database: Database, carriers: Iterable[Channel], brand_id: str, now: Callable[[], datetime]
+) -> tuple[Taken, list[str]]:
+    """What customers answered where no door tells it, of carriers by which one was written to of late.
+
+    Returns what that changed, and of each carrier that could not be asked why.
+    """
+    with database.read() as session:
+        busy = receipts.carriers_since(session, now() - ANSWERED_WITHIN)
+    done, failed = Taken(), []
+    for carrier in carriers:
+        try:
+            heard = carrier.collect() if carrier.name in busy else Heard()
+        except VigieError as error:
+            failed.append(f"{carrier.name}: {error}")
+            continue
+        if heard.replies:
+            with database.begin() as session:
+                done += take(session, brand_id, carrier.name, carrier.channel, heard, now())
+    return done, failed
 
 
 def take_waiting(session: Session, now: datetime, limit: int = 500) -> int:
