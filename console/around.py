@@ -73,7 +73,10 @@ def _said(name: str, value: Any, fact: Fact, words: Words) -> str:
     if isinstance(value, datetime):
         return words.date(value)
     if name in LABELS and isinstance(value, str):
-        return words.label(LABELS[name], value)
+        inside = fact.key != "about"
+        return words.inside(LABELS[name], value) if inside else words.label(LABELS[name], value)
+    if name == "outcome" and fact.key.startswith("contact_"):
+        return words.told("contact_outcome", str(value))[:LONGEST]
     if name == "direction":
         return words.label("direction", str(value))
     return mask_text(str(value if value is not None else ""))[:LONGEST]

@@ -43,6 +43,16 @@ EVENT_NAMES = {
     "notice_unconfirmed": {"about": "notice"},
 }
 
+# Evidence whose detail is a name of ours: in which group its words stand.
+EVIDENCE_NAMES = {
+    "recent_order": "moment",
+    "no_recent_order": "moment",
+    "contact": "how",
+    "other_identifier": "entity",
+    "other_language": "language",
+    "experience": "how",
+}
+COMMON = frozenset({"email", "mail", "forum", "files"})  # networks whose label is no proper name
 LEARNED = re.compile(
     r"learned: answers (\w+) (\d+) of (\d+) times(?:; segment (.+) (\d+|–) %)?; all (\d+|–) %", re.DOTALL
 )
@@ -74,6 +84,25 @@ class Words:
         if value is None:
             return "–"
         return self._table[group].get(value) or value.replace("_", " ")
+
+    def told(self, group: str, value: str) -> str:
+        """A word of the brand's own files: its name here where it is a usual one, else as it stands there."""
+        words = self._table[group]
+        return words.get(value) or words.get(" ".join(value.lower().replace("_", " ").split()), value)
+
+    def inside(self, group: str, value: str) -> str:
+        """A label inside a sentence: small, unless it is a name or an abbreviation."""
+        label = self.label(group, value)
+        proper = value in self._table["network"] and value not in COMMON
+        return label if proper or not label[1:].islower() else label.lower()
+
+    def evidence(self, fact: str, detail: str) -> str:
+        """What a piece of evidence points to; values of ours in words of this language."""
+        named, _, how = detail.partition(": ")
+        if fact == "account":
+            return self.label("proof", named) + (f" ({self.told('how', how)})" if how else "")
+        group = EVIDENCE_NAMES.get(fact)
+        return self.told(group, detail).lower() if group else detail
 
     def event(self, kind: str, detail: Mapping[str, Any]) -> str:
         """What happened to a case, in words. A kind that nobody named is shown as it is."""

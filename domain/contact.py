@@ -25,11 +25,15 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The customer wrote to the brand in this case, from this address on this channel."""
+    """The customer wrote to the brand in this case, from this address on this channel.
+
+    Where `clear` is False his words are no request, or may be a STOP themselves: they open nothing that he shut.
+    """
 
     channel: str
     address: str
     at: datetime
+    clear: bool = True
 
 
 @dataclass(frozen=True, slots=True)

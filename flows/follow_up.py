@@ -7,10 +7,11 @@ from flows.base import PATIENT, Outcome, current_app
 from flows.desks import exchange
 from flows.minding import assign, keep, tell_teams
 from flows.rules import play_books
+from routing.channels.base import find_channels
 from routing.fallback import fall_back
 from routing.follow_up import end_deleted, wake_snoozed
 from routing.outbox import sweep
-from routing.receipts import take_waiting
+from routing.receipts import collect, take_waiting
 from routing.seen_again import note_contacts
 from storage.brands import lock_brand
 from storage.callbacks import cancel_moot
@@ -21,7 +22,7 @@ from storage.messages import expire
 @flow(name="follow_up")
 def follow_up() -> Outcome:
     """Everything once, for every brand."""
-    total = recover()
+    total = recover() + answers()
     for brand in current_app().settings.all_brands():
         total += tidy(brand.id) + undelivered(brand.id) + keep(brand.id) + watch(brand.id) + after(brand.id)
         total += play_books(brand.id) + assign(brand.id)
@@ -38,6 +39,15 @@ def recover() -> Outcome:
     with app.database.begin() as session:
         settled = take_waiting(session, app.now())
     return Outcome(made={"freed": freed, "receipts": settled}, left=len(open_ends))
+
+
+@task(name="answers", **PATIENT.options())
+def answers() -> Outcome:
+    """What customers answered on the networks that tell nobody of it by themselves."""
+    app = current_app()
+    accounts = [account for name in find_channels() for account in app.accounts(name)]
+    done, failed = collect(app.database, accounts, app.now)
+    return Outcome(took=done.replies, made={"answers": done.replies}, refused=len(failed), notes=tuple(failed))
 
 
 @task(name="tidy", **PATIENT.options())

@@ -168,7 +168,7 @@ def _stand(material: Material) -> Iterator[Fact]:
         values = {"outcome": newest.outcome, "amount_cents": newest.amount_cents, "currency": newest.currency}
         values |= {"due_on": newest.due_on, "at": newest.at}
         yield Fact("resolution", values, f"resolution:{newest.id}")
-    yield Fact("state", {"state": case.state, "at": case.resolved_at or case.last_post_at}, f"case:{case.id}")
+    yield Fact("state", {"state": case.state, "at": case.state_since or case.last_post_at}, f"case:{case.id}")
 
 
 def _told(material: Material) -> Iterator[Fact]:

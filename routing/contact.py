@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from domain.brand import Brand
 from domain.case import OPEN_STATES, Severity
 from domain.contact import (
-    OWN_INBOXES,
     CaseFacts,
     ChannelDecision,
     ContactAction,
@@ -25,7 +24,6 @@ from domain.contact import (
     PastContact,
     Situation,
     Thread,
-    Written,
 )
 from domain.evidence import Grade
 from domain.message import MessageState
@@ -37,12 +35,12 @@ from routing.matching.certificate import CertificateRules, may_act
 from routing.recipient import recipient_of
 from routing.seal import PREFERENCES
 from routing.templates import LONG_FORM, Facts, render
+from routing.written import written_in
 from storage import cases, customers, messages, switches
 from storage.assignees import in_charge
 from storage.brands import lock_brand
 from storage.merges import records_of
 from storage.tables import (
-    AuthorRow,
     CasePostRow,
     CaseRow,
     CustomerRow,
@@ -186,7 +184,7 @@ def situation_of(session: Session, case: CaseRow, rules: ContactRules, now: date
         public_reply_possible=network.may_reply(case.addressed_brand),
         person_in_charge=in_charge(case),
         purpose=SAFETY if case.intent in rules.safety_intents and case.severity == Severity.HIGH else PURPOSE,
-        written=_written(session, case, now),
+        written=written_in(session, case, now),
     )
     recipient = case.customer_key and recipient_of(
         session, case.brand_id, case.customer_key, now, rules.app_attribute, rules.learn_habits
@@ -233,22 +231,6 @@ def _linked_by_person(session: Session, case: CaseRow) -> bool:
         .where(MatchRow.review == "confirmed")
     )
     return session.scalar(confirmed.limit(1)) is not None
-
-
-def _written(session: Session, case: CaseRow, now: datetime) -> tuple[Written, ...]:
-    """What the customer wrote in this case to the brand itself, by mail or on a channel of ours, and from where."""
-    query = (
-        select(PostRow.network, AuthorRow.native_id, PostRow.created_at, PostRow.heard_at)
-        .join(CasePostRow, CasePostRow.post_id == PostRow.id)
-        .join(AuthorRow, AuthorRow.id == PostRow.author_id)
-        .where(CasePostRow.case_id == case.id, CasePostRow.role != "copy")
-    )
-    told = [
-        Written(OWN_INBOXES[network], address, min(created or heard, heard))
-        for network, address, created, heard in session.execute(query)
-        if network in OWN_INBOXES
-    ]
-    return tuple(sorted((word for word in told if word.at <= now), key=lambda word: word.at))
 
 
 def _history(session: Session, case: CaseRow, now: datetime, silence: timedelta) -> tuple[PastContact, ...]:

@@ -71,7 +71,8 @@ def _wrote_again(point: ContactPoint, case: CaseFacts, now: datetime, policy: Co
         return False
     span = timedelta(hours=policy.thread_hours)
     return any(
-        word.channel == point.channel
+        word.clear
+        and word.channel == point.channel
         and word.address.casefold() == point.address.casefold()
         and point.suppressed_at < word.at <= now <= word.at + span
         for word in case.written

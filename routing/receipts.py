@@ -1,4 +1,5 @@
-"""What comes back: receipts of providers, and what customers answer to text messages, WhatsApp and in the application.
+"""What comes back: receipts of providers, and what customers answer to text messages, WhatsApp, in the application, and
+to direct messages on networks that can be asked for them.
 
 Everything is taken once, whatever order it comes in, and repeats change nothing. An answer comes into the case of the
 message it names, else of the last message to that address: it counts as answered, its words join the customer's
@@ -6,28 +7,31 @@ history, STOP in it is followed, and the case is our turn. A text from nobody we
 customer whose number it is; from anybody else only STOP is taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.claim import CODE_TEMPLATE
 from domain.customer import Interaction
+from domain.errors import VigieError
 from domain.message import MessageState, Receipt
-from routing.channels.base import Heard, Reply
+from routing.channels.base import Channel, Heard, Reply
 from routing.plain import plain_text
 from routing.replies import our_turn
-from routing.stop import take_stop
+from routing.stop import is_request, take_stop
 from storage import cases, receipts
 from storage.brands import lock_brand
 from storage.customer_file import save_interactions
+from storage.database import Database
 from storage.merges import records_of
 from storage.tables import CaseRow, ContactPointRow, CustomerRow, MessageRow
 
 KIND_OF = {"sms": "phone", "whatsapp": "phone", "email": "email"}
 LONGEST_REPLY = 10_000
+ANSWERED_WITHIN = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,29 @@ def take(session: Session, brands: Sequence[str], provider: str, channel: str, h
     for reply in heard.replies:
         done += _take_reply(session, brands, provider, channel, reply, now)
     return done
+
+
+def collect(
+    database: Database, accounts: Iterable[tuple[Channel, Sequence[str]]], now: Callable[[], datetime]
+) -> tuple[Taken, list[str]]:
+    """What customers answered where no door tells it, of carriers by which one was written to of late.
+
+    `accounts` come with the brands that write by them. Returns what that changed, and of each account that could not
+    be asked why.
+    """
+    with database.read() as session:
+        busy = receipts.carriers_since(session, now() - ANSWERED_WITHIN)
+    done, failed = Taken(), []
+    for carrier, brands in accounts:
+        try:
+            heard = carrier.collect() if carrier.name in busy else Heard()
+        except VigieError as error:
+            failed.append(f"{carrier.name}: {error}")
+            continue
+        if heard.replies:
+            with database.begin() as session:
+                done += take(session, brands, carrier.name, carrier.channel, heard, now())
+    return done, failed
 
 
 def take_waiting(session: Session, now: datetime, limit: int = 500) -> int:
@@ -94,7 +121,10 @@ def _take_reply(
         _from_nobody(session, own, provider, channel, reply, at, now)
         return Taken(replies=1)
     case = _case_of(session, message)
-    cases.add_event(session, case, "customer_answered", now, message=message.message_id, channel=channel)
+    told: dict[str, str] = {"message": message.message_id, "channel": channel}
+    if is_request(reply.text) and not reply.stop:
+        told["asked_at"] = at.isoformat()
+    cases.add_event(session, case, "customer_answered", now, **told)
     if message.customer_key is None:
         cases.add_note(session, case, _words(reply), now, f"{channel}:{provider}")
     else:

@@ -8,16 +8,21 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from domain.stop import Stop, is_stop, read_stop
+from domain.stop import Stop, is_stop, own_lines, read_stop
 from storage import audit, cases, customers, messages
 from storage.merges import records_of
 from storage.tables import CaseRow, MessageRow
 
-__all__ = ["is_stop", "read_stop", "take_stop"]
-REASON = "stop"
+__all__ = ["is_request", "is_stop", "read_stop", "take_stop"]
 BY = "customer"
 PURPOSE = "service"
 PHONE = frozenset({"sms", "whatsapp", "phone"})  # channels of one and the same number
+
+
+def is_request(text: str) -> bool:
+    """Whether words can be an answer's reason: the writer's own, and not such as are, or may be, a STOP."""
+    said = read_stop(text)
+    return not (said.said or said.unsure) and any(sign.isalnum() for line in own_lines(text) for sign in line)
 
 
 def take_stop(
@@ -47,9 +52,9 @@ def take_stop(
             cases.add_event(session, case, "stop_to_check", now, **detail, why="unsure" if said.unsure else "sender")
         return False
     if not said.channels or channel in said.channels or said.everything:
-        messages.suppress(session, brand_id, channel, address, REASON, now)
+        messages.stop(session, brand_id, channel, address, now)
     for name in sorted(said.channels & PHONE if channel in PHONE else ()):
-        messages.suppress(session, brand_id, name, address, REASON, now)
+        messages.stop(session, brand_id, name, address, now)
     customer_key = _customer(case, message)
     if customer_key is not None:
         _keep(session, brand_id, customer_key, said, channel, now)

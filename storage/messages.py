@@ -32,6 +32,7 @@ from storage.tables import CaseRow, CustomerRow, InteractionRow, MessageRow, Sup
 
 MESSAGE_NAMES = UUID("5d6d0b43-6f0c-4b8e-9c39-0a7f1d2c6b11")
 SUPPRESSION_KEY = "suppression"
+STOP = "stop"
 UNWELL_ATTEMPTS, UNWELL_MESSAGES, UNWELL_SPAN = 3, 3, timedelta(hours=1)
 EXPIRED = "it waited until it made no sense any more"
 CALLS = "phone"  # handing over is planning the call: only the call itself answers the customer
@@ -371,10 +372,18 @@ def suppressed(session: Session, brand_id: str, channel: str, address: str) -> S
     ).one_or_none()
 
 
+def stop(session: Session, brand_id: str, channel: str, address: str, now: datetime) -> None:
+    """The customer's own No to this address; of several the newest counts, and no other reason gives way to it."""
+    suppress(session, brand_id, channel, address, STOP, now)
+    row = suppressed(session, brand_id, channel, address)
+    if row is not None and row.reason == STOP:
+        row.at = max(row.at, now)
+
+
 def lift_stop(session: Session, brand_id: str, channel: str, address: str) -> bool:
     """The customer himself took his STOP back; what else stands against the address stays. False if there was none."""
     row = suppressed(session, brand_id, channel, address)
-    if row is None or row.reason != "stop":
+    if row is None or row.reason != STOP:
         return False
     session.delete(row)
     session.flush()

@@ -94,6 +94,12 @@ def settle(session: Session, message_key: int, now: datetime) -> MessageState | 
     return state
 
 
+def carriers_since(session: Session, since: datetime) -> set[str]:
+    """By whom messages to one address went since a time; public replies are not among them."""
+    query = select(MessageRow.via).where(MessageRow.handed_over_at >= since, MessageRow.reply_to.is_(None))
+    return {name for name in session.scalars(query.distinct()) if name}
+
+
 def waiting(session: Session, limit: int) -> Sequence[int]:
     """The keys of messages that words are waiting for, which came before the message was known or settled."""
     same = (MessageRow.via == ReceiptRow.provider) & (MessageRow.provider_id == ReceiptRow.provider_id)

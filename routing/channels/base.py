@@ -204,6 +204,10 @@ class Channel(Protocol):
         """What a delivery at `/receipts/NAME` tells. Raises Forged, and BadInput for what cannot be read."""
         raise Forged("this channel has no door")
 
+    def collect(self) -> Heard:
+        """What customers answered of late, where no door tells it; the same again however often it is asked."""
+        return Heard()
+
     def check(self) -> None:
         """Connect, log in, let go. Raises what stands in the way; sends nothing."""
         ...

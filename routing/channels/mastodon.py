@@ -11,6 +11,7 @@ itself calls nobody (`_network.words`), and only the recipient is named in front
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote
 
@@ -21,18 +22,22 @@ from domain.message import OutgoingMessage
 from listeners.wire import Answer
 from routing.channels._http import Call, HttpChannel, Provider, StagedCall, text_at, told
 from routing.channels._length import mastodon as mastodon_length
+from routing.channels._mentions import direct_replies, notifications_of, time_of
 from routing.channels._network import Target, gone, language, target, word, words
 from routing.channels.base import (
     AddressRefused,
     ChannelSettings,
     ChannelTable,
     Gone,
+    Heard,
+    Reply,
     Staged,
     Surroundings,
 )
 
 NETWORK = "mastodon"
 SECTION = f"channels.{NETWORK}"
+PAGES, LATE = 5, timedelta(days=7)  # of notifications, each time: as far back as an answer may have been missed
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _HANDLE = re.compile(
     r"@?(?P<name>\w[\w.-]{0,99})(?:@(?P<host>[a-z0-9](?:[a-z0-9.-]{0,200}[a-z0-9])?(?::\d{1,5})?))?",
@@ -44,7 +49,7 @@ _ACCOUNT = re.compile(r"https?://[^\s\"<>\x00-\x20]{3,490}")
 class MastodonSettings(ChannelSettings):
     """The brand's own account on its server; the token comes from the environment variable named here.
 
-    It needs the rights `read:accounts read:search read:statuses write:statuses`.
+    It needs the rights `read:accounts read:notifications read:search read:statuses write:statuses`.
     """
 
     base_url: str = ""
@@ -90,6 +95,19 @@ class MastodonChannel(HttpChannel):
         key = {**self._headers(), "Idempotency-Key": message.id}
         call = Call(f"{self._provider.base_url}/api/v1/statuses", {"json": status, "headers": key})
         yield StagedCall(self._provider, call, lambda answer: text_at(told(answer), "uri"), _judge)
+
+    def collect(self) -> Heard:
+        """The direct messages of the last days that name our account, the newest first."""
+        since, below, found = self._provider.now() - LATE, "", list[Reply]()
+        for _ in range(PAGES):
+            asked = {"types[]": "mention", "limit": "80"} | ({"max_id": below} if below else {})
+            page = notifications_of(self._get("/api/v1/notifications", asked))
+            found += direct_replies(page)
+            below = text_at(page, -1, "id")
+            oldest = time_of(page[-1]) if page else None
+            if not below or oldest is None or oldest < since:
+                break
+        return Heard(replies=tuple(found))
 
     def check(self) -> None:
         """Whether the token is an account's."""

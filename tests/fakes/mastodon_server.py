@@ -36,6 +36,7 @@ class MastodonServer(FakeServer):
         self.stream_type = "text/event-stream"
         self.published: dict[str, dict[str, Any]] = {}
         self.accounts = [self.account()]
+        self.notifications: list[dict[str, Any]] = []
         self._posted = 0
 
     def __enter__(self) -> Self:
@@ -80,6 +81,13 @@ class MastodonServer(FakeServer):
         }
         self.statuses.append(status)
         return status
+
+    def mention(self, status: dict[str, Any], **changes: Any) -> None:
+        """Notify the brand's account of a status that names it; what is direct stands on no timeline."""
+        if status["visibility"] == "direct":
+            self.statuses.remove(status)
+        told = {"id": f"5{len(self.notifications):03}", "type": "mention", "created_at": status["created_at"]}
+        self.notifications.append({**told, "account": status["account"], "status": status, **changes})
 
     @staticmethod
     def account(**changes: Any) -> dict[str, Any]:
@@ -144,6 +152,10 @@ class MastodonServer(FakeServer):
             return self._timeline(path, query)
         if path == "/api/v2/search":
             return self._search(query)
+        if path == "/api/v1/notifications":
+            newest_first = list(reversed(self.notifications))
+            below = self._below(newest_first, query["max_id"]) if "max_id" in query else newest_first
+            return 200, below[: self.page_limit], {}
         if path.startswith("/api/v1/statuses/"):
             return self._status(path.rpartition("/")[2])
         if path.rstrip("/") in ("/api/v1/instance", "/api/v2/instance"):
