@@ -229,5 +229,5 @@ def _how(report: Report) -> str:
         "masked, so that homonyms are told by context and new brands need no training. A tweet's sentiment stands, at "
         "little weight, for the complaint flag that public tweets lack. At the end the sentiment's last layer was "
         "fitted again, its labels balanced within each source. Products, attention and tables were then brought to "
-        f"eight bits. {report.minutes:.0f} minutes on two shared cores since it was last started; {settings}."
+        f"eight bits. {report.minutes:.0f} minutes over all starts, on two shared cores; {settings}."
     )
