@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from models.heads import WIDTH  # noqa: E402  after the check for torch
-from models.training.checkpoints import Checkpoints  # noqa: E402
-from models.training.examples import Examples  # noqa: E402
-from models.training.fit import PAIR_BATCH, Pairs, teach  # noqa: E402
-from models.training.network import Network  # noqa: E402
+from models.heads import WIDTH
+from models.training.checkpoints import Checkpoints
+from models.training.examples import Examples
+from models.training.fit import PAIR_BATCH, Pairs, teach
+from models.training.network import Network
 
 PIECES = np.array([7, 8, 5, 9], np.int64)
 MINUTE = 60.0
