@@ -102,7 +102,7 @@ def apart(entities: Sequence[Entity]) -> tuple[Entity, ...]:
 @lru_cache(maxsize=64)
 def pipeline(brand: Brand) -> Language:
     """The pipeline of one brand, made once in a process."""
-    nlp = Language(vocabulary(), create_tokenizer=lambda _: document)  # spaCy's own would be compiled first, for nothing
+    nlp = Language(vocabulary(), create_tokenizer=lambda _: document)  # spaCy's own takes long to compile
     for finder in FINDERS:
         nlp.add_pipe(f"vigie_{finder.__name__}", config={"brand": asdict(brand)})
     return nlp
