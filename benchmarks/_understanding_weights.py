@@ -17,7 +17,15 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 from models.grams import WORD_BUCKETS
 from models.heads import WIDTH
 from models.training.export import graph
-from models.training.network import HEADS_OF_ATTENTION, INNER, PIECE_WIDTH, POSITIONS, Network
+from models.training.network import (
+    BERT_ATTENTION,
+    BERT_NAMES,
+    HEADS_OF_ATTENTION,
+    INNER,
+    PIECE_WIDTH,
+    POSITIONS,
+    Network,
+)
 
 PAD, UNKNOWN = 0, 1
 _DENSE = ("attention", "out", "up", "down")
@@ -111,19 +119,12 @@ def _bert_state(made: Network) -> State:
         "embeddings.LayerNorm.weight": encoder.norm.weight,
         "embeddings.LayerNorm.bias": encoder.norm.bias,
     }
-    names = {
-        "out": "attention.output.dense",
-        "first": "attention.output.LayerNorm",
-        "up": "intermediate.dense",
-        "down": "output.dense",
-        "second": "output.LayerNorm",
-    }
     for at, layer in enumerate(encoder.layers):
         for kind in ("weight", "bias"):
             own = dict(layer.named_parameters())
-            for part, rows in zip(("query", "key", "value"), own[f"attention.{kind}"].chunk(3), strict=True):
-                state[f"encoder.layer.{at}.attention.self.{part}.{kind}"] = rows
-            state |= {f"encoder.layer.{at}.{new}.{kind}": own[f"{old}.{kind}"] for old, new in names.items()}
+            for name, rows in zip(BERT_ATTENTION, own[f"attention.{kind}"].chunk(3), strict=True):
+                state[f"encoder.layer.{at}.{name}.{kind}"] = rows
+            state |= {f"encoder.layer.{at}.{name}.{kind}": own[f"{old}.{kind}"] for old, name in BERT_NAMES.items()}
     return state
 
 

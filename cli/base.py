@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -82,6 +83,17 @@ def output(out: Path | None) -> Iterator[TextIO]:
         raise BadInput(f"{out}: cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def moment_of(since: str | None) -> datetime | None:
+    """Of an option `--since`; a date without a zone is one of UTC."""
+    if since is None:
+        return None
+    try:
+        told = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise BadInput(f"--since {since!r} is no date: write 2026-11-01 or 2026-11-01T08:00:00+01:00") from error
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def require(path: Path) -> None:

@@ -1,15 +1,14 @@
 """`vigie corrections`: what people said of readings, as rows to train and to measure with."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
 
-from cli.base import BrandOption, ConfigOption, OutOption, application, output, tell
+from cli.base import BrandOption, ConfigOption, OutOption, application, moment_of, output, tell
 from config.policies import network_policy
-from domain.errors import BadInput
 from storage import audit
 from storage.corrections import training_rows
 from storage.sweep import stored_networks
@@ -24,7 +23,7 @@ def corrections(
     config: ConfigOption = None,
 ) -> None:
     """One labelled text a line (JSON), of posts whose words may still be kept: for `train --rows` and `evaluate`."""
-    moment = _moment(since)
+    moment = moment_of(since)
     app = application(config)
     brands = [app.brand(brand)] if brand else app.settings.all_brands()
     count = 0
@@ -43,13 +42,3 @@ def _keep_after(session: Session, brand_id: str, now: datetime) -> dict[str, dat
     """By network, when a post must have been shown for its words to be kept; networks without a limit are left out."""
     days = {network: network_policy(network).keep_days for network in stored_networks(session, brand_id)}
     return {network: now - timedelta(days=kept) for network, kept in days.items() if kept is not None}
-
-
-def _moment(since: str | None) -> datetime | None:
-    if since is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(since)
-    except ValueError as error:
-        raise BadInput(f"--since {since!r} is no date: write 2026-11-01 or 2026-11-01T08:00:00+01:00") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,15 +1,17 @@
 """`vigie customer`: what is held of a person, his access file, his erasure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.orm import Session
 
 from cli.base import BrandOption, ConfigOption, JsonOption, application, output, print_json, results, warn
 from config.wiring import App
+from domain.brand import Brand
 from domain.errors import BadInput, Misconfigured
 from routing.brief import brief as brief_of
 from routing.brief import material_of
@@ -22,8 +24,10 @@ from storage.merges import merge_customers, split_customers
 from storage.people import erase_customer, everything_of
 from storage.queue import brand_of_case, dossier
 from storage.sources import told_by
+from storage.tables import CustomerRow
 
 commands = typer.Typer(help="A person: show, export, history, page, merge, split, erase.", no_args_is_help=True)
+Said = Callable[[Session, str, str, str, str, datetime], None]
 IdArgument = Annotated[str, typer.Argument(help="The customer's id in your own file.", show_default=False)]
 
 
@@ -65,10 +69,7 @@ def merge(
     config: ConfigOption = None,
 ) -> None:
     """Say that two records are one person. Neither is changed; `split` undoes it."""
-    app = application(config)
-    owner = app.brand(brand)
-    with app.database.begin() as session:
-        merge_customers(session, owner.id, kept, merged, "command line", app.now())
+    _say_of_both(merge_customers, kept, merged, brand, config)
     results.print(f"{merged} is the same person as {kept}", markup=False)
 
 
@@ -80,10 +81,7 @@ def split(
     config: ConfigOption = None,
 ) -> None:
     """Undo a merge: these two records are two people."""
-    app = application(config)
-    owner = app.brand(brand)
-    with app.database.begin() as session:
-        split_customers(session, owner.id, kept, merged, "command line", app.now())
+    _say_of_both(split_customers, kept, merged, brand, config)
     results.print(f"{merged} is another person than {kept}", markup=False)
 
 
@@ -95,9 +93,7 @@ def history(
     app = application(config)
     owner = app.brand(brand)
     with app.database.begin() as session:
-        row = find_customer(session, owner.id, customer_id)
-        if row is None:
-            raise BadInput(f"{customer_id}: no such customer of brand {owner.id}")
+        row = _record(session, owner, customer_id)
         lines = history_of(session, row.id)
         audit.record(session, owner.id, "command line", "customer history shown", f"customer:{row.id}", app.now())
     if json:
@@ -117,9 +113,7 @@ def page(customer_id: IdArgument, brand: BrandOption = None, config: ConfigOptio
     if not address:
         raise Misconfigured("preferences.base_url is not set: the public address of the console")
     with app.database.begin() as session:
-        row = find_customer(session, owner.id, customer_id)
-        if row is None:
-            raise BadInput(f"{customer_id}: no such customer of brand {owner.id}")
+        row = _record(session, owner, customer_id)
         link = address + token_of(session, row, app.now())
         audit.record(session, owner.id, "command line", "preference page linked", f"customer:{row.id}", app.now())
     results.print(link, markup=False, soft_wrap=True)
@@ -143,7 +137,7 @@ def erase(
         sources = [] if row is None else told_by(session, row.id)
         receipt = erase_customer(session, owner.id, customer_id, "command line", app.now())
     if receipt is None:
-        raise BadInput(f"{customer_id}: no such customer of brand {owner.id}")
+        raise _unknown(customer_id, owner)
     if sources:
         warn(f"still told by {', '.join(sources)}: take him out there too, or the next reading brings him back")
     if json:
@@ -172,8 +166,27 @@ def _held(customer_id: str, brand: str | None, config: Path | None, action: str)
     with app.database.begin() as session:
         held = everything_of(session, owner.id, customer_id, "command line", action, app.now())
     if held is None:
-        raise BadInput(f"{customer_id}: no such customer of brand {owner.id}")
+        raise _unknown(customer_id, owner)
     return held
+
+
+def _say_of_both(say: Said, kept: str, merged: str, brand: str | None, config: Path | None) -> None:
+    """Whether two records are one person or two."""
+    app = application(config)
+    owner = app.brand(brand)
+    with app.database.begin() as session:
+        say(session, owner.id, kept, merged, "command line", app.now())
+
+
+def _record(session: Session, owner: Brand, customer_id: str) -> CustomerRow:
+    row = find_customer(session, owner.id, customer_id)
+    if row is None:
+        raise _unknown(customer_id, owner)
+    return row
+
+
+def _unknown(customer_id: str, owner: Brand) -> BadInput:
+    return BadInput(f"{customer_id}: no such customer of brand {owner.id}")
 
 
 def _plain(value: object) -> str:

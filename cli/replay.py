@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from cli.base import BrandOption, JsonOption, _secret_block, print_json, require, results, tell, warn
+from cli.base import BrandOption, JsonOption, _secret_block, moment_of, print_json, require, results, tell, warn
 from config.load import CONFIG_VARIABLE, load_settings
 from config.settings import Settings
 from config.wiring import App
@@ -44,7 +44,7 @@ def replay(
     require(config)
     old, new = App(_settings(against)), App(_settings(config))
     now = old.now()
-    start = _moment(since) or now - MONTH
+    start = moment_of(since) or now - MONTH
     if start > now:
         raise BadInput(f"--since {since}: that is yet to come")
     told: Plain = {}
@@ -153,16 +153,6 @@ def _is_there(settings: Settings) -> bool:
     except ArgumentError:
         return True  # opening it says what is wrong
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
-
-
-def _moment(since: str | None) -> datetime | None:
-    if since is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(since)
-    except ValueError as error:
-        raise BadInput(f"--since {since!r} is no date: write 2026-11-01 or 2026-11-01T08:00:00+01:00") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _iso(at: datetime) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator, model_validator
 
 from config.care import JourneysSettings, OutcomesSettings, SurveySettings, TemplatesSettings
 from config.channels import BrandChannels, ChannelsSettings
@@ -144,6 +144,16 @@ else:
     ListenersSettings = _with_every_listener()
 
 
+def _with_a_place(hypothesis: str) -> str:
+    """The sentence, if a label has its place in it once."""
+    if hypothesis.count("{}") != 1:
+        raise ValueError("has no {} where the label stands, or several")
+    return hypothesis
+
+
+Hypothesis = Annotated[str, AfterValidator(_with_a_place)]
+
+
 class HeadSettings(Section):
     """A Hugging Face model in the place of this head of the reading model; without a `model` the head stays.
 
@@ -154,15 +164,10 @@ class HeadSettings(Section):
     revision: str = ""
     zero_shot: bool = False
     labels: dict[str, str] = Field(default_factory=dict)
-    hypothesis: str = HYPOTHESIS
+    hypothesis: Hypothesis = HYPOTHESIS
     max_tokens: int = Field(MAX_TOKENS, ge=16, le=4096)
     temperature: float = Field(1.0, ge=0.01, le=100)
     abstain: Probability = 0.0
-
-    @field_validator("hypothesis")
-    @classmethod
-    def _has_a_place(cls, value: str) -> str:
-        return with_a_place(value)
 
     @model_validator(mode="after")
     def _names_a_model(self) -> Self:
@@ -193,14 +198,9 @@ class TopicsSettings(Section):
     model: str = ""
     revision: str = ""
     labels: tuple[str, ...] = Field((), max_length=50)
-    hypothesis: str = HYPOTHESIS
+    hypothesis: Hypothesis = HYPOTHESIS
     threshold: Probability = 0.6
     max_tokens: int = Field(MAX_TOKENS, ge=16, le=4096)
-
-    @field_validator("hypothesis")
-    @classmethod
-    def _has_a_place(cls, value: str) -> str:
-        return with_a_place(value)
 
     @field_validator("labels")
     @classmethod
@@ -221,13 +221,6 @@ class TopicsSettings(Section):
         """The same as the models' noun."""
         plain = self.model_dump(exclude={"model", "revision"})
         return TopicModel(source=Source(self.model, self.revision, root), **plain)
-
-
-def with_a_place(hypothesis: str) -> str:
-    """The sentence, if a label has its place in it once."""
-    if hypothesis.count("{}") != 1:
-        raise ValueError("has no {} where the label stands, or several")
-    return hypothesis
 
 
 class ReadingSettings(Section):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from domain.brand import Brand
 from domain.reading import Reading
-from models.confusion import Confusion, accuracy, macro_f1, macro_recall
-from models.evaluation import Interval, calibration_error, surest
+from models.confidence import calibration_error, surest
+from models.confusion import Confusion, Interval, accuracy, macro_f1, macro_recall
 from models.heads import CHOICES
 from models.labelled import NO, YES, Labelled
 from models.reader import Reader

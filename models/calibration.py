@@ -17,15 +17,12 @@ Head = Mapping[str, Any]
 
 def probabilities(logits: Floats, head: Head, languages: Sequence[str]) -> Floats:
     """Of the labels of a choice, (texts, labels); each row adds up to 1."""
-    scaled = logits * fitted(head, "scale", languages)[:, None]
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
+    return softmax(logits * fitted(head, "scale", languages)[:, None])
 
 
 def chances(logits: Floats, head: Head, languages: Sequence[str]) -> Floats:
     """Of yes, one a text."""
-    moved = logits * fitted(head, "scale", languages) + fitted(head, "bias", languages)
-    return np.asarray(1 / (1 + np.exp(-np.clip(moved, -30, 30))), np.float64)
+    return sigmoid(logits * fitted(head, "scale", languages) + fitted(head, "bias", languages))
 
 
 def doubtful(sure: Floats, head: Head, languages: Sequence[str]) -> NDArray[np.bool_]:
@@ -37,6 +34,17 @@ def fitted(head: Head, name: str, languages: Sequence[str]) -> Floats:
     """What was fitted for the language of each text, else for any."""
     known: Mapping[str, Mapping[str, float]] = head["calibration"]
     return np.array([known.get(language, known["any"])[name] for language in languages], np.float64)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Along the last axis."""
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float64)
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """Of each number by itself."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -500, 500))), np.float64)
 
 
 def rounded(value: float) -> float:

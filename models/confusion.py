@@ -1,23 +1,50 @@
 """Which label was given for which: the counts from which every figure of an evaluation follows, with its interval."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation import COVERED, DRAWS, SEED, ClassFigures, Interval
-
+DRAWS = 500
+COVERED = 0.95
+SEED = 7
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Figure = Callable[[Counts], Floats]
 
 
-class Confusion:
-    """`counts[i, j]` texts are truly `labels[i]` and were said to be `labels[j]`. Never empty."""
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure and the bounds within which 95 of 100 redrawn samples lie."""
 
-    def __init__(self, truth: Sequence[str], said: Sequence[str]) -> None:
-        self.labels = tuple(sorted({*truth, *said}))
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """Of one label. `support` is how many texts truly carry it."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Confusion:
+    """`counts[i, j]` texts are truly `labels[i]` and were said to be `labels[j]`. Never empty.
+
+    `known` are labels that have their place in it also where nobody uses them.
+    """
+
+    def __init__(self, truth: Sequence[str], said: Sequence[str], known: Iterable[str] = ()) -> None:
+        self.labels = tuple(sorted({*truth, *said, *known}))
         number = {label: at for at, label in enumerate(self.labels)}
         self.counts: Counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
         np.add.at(self.counts, ([number[one] for one in truth], [number[one] for one in said]), 1)
@@ -27,16 +54,20 @@ class Confusion:
         """How many texts."""
         return int(self.counts.sum())
 
+    def value(self, figure: Figure) -> float:
+        """The figure."""
+        return float(figure(self.counts))
+
     def interval(self, figure: Figure) -> Interval:
         """The figure with its percentile interval over redrawn samples (Efron, 1979).
 
         Drawing as many texts again is one multinomial draw of the counts.
         """
         low, high = np.quantile(figure(self._redrawn), [(1 - COVERED) / 2, (1 + COVERED) / 2])
-        return Interval(float(figure(self.counts)), float(low), float(high))
+        return Interval(self.value(figure), float(low), float(high))
 
     def by_class(self) -> dict[str, ClassFigures]:
-        """Of every label that occurs in the truth or was said."""
+        """Of every label."""
         precision, recall, f1 = precisions(self.counts), recalls(self.counts), f1s(self.counts)
         support = self.counts.sum(1)
         return {
@@ -73,6 +104,11 @@ def precisions(counts: Counts) -> Floats:
 def f1s(counts: Counts) -> Floats:
     """A class each."""
     return _share(2 * _right(counts), counts.sum(-1) + counts.sum(-2))
+
+
+def f1_of_last(counts: Counts) -> Floats:
+    """F1 of the last class: of "1" where the labels are "0" and "1"."""
+    return f1s(counts)[..., -1]
 
 
 def macro_recall(counts: Counts) -> Floats:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -103,8 +102,7 @@ def apart(entities: Sequence[Entity]) -> tuple[Entity, ...]:
 @lru_cache(maxsize=64)
 def pipeline(brand: Brand) -> Language:
     """The pipeline of one brand, made once in a process."""
-    nlp = spacy.blank("xx", vocab=vocabulary())
-    nlp.tokenizer = document
+    nlp = Language(vocabulary(), create_tokenizer=lambda _: document)  # spaCy's own takes long to compile
     for finder in FINDERS:
         nlp.add_pipe(f"vigie_{finder.__name__}", config={"brand": asdict(brand)})
     return nlp

@@ -4,10 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-import phonenumbers
-
 from domain.reading import Entity
-from models.parcels import accounts, firms, parcels
 
 _DOT = r"(?:\.|\s?[\[(]\s?(?:dot|point|\.)\s?[\])]\s?|\s(?:dot|point)\s)"
 _AT = r"(?:@|\s?[\[(]\s?(?:at|a|arobase|arobas|@)\s?[\])]\s?|\s(?:at|arobase|arobas|chez)\s)"
@@ -65,6 +62,8 @@ def identifiers(text: str, country: str) -> Iterator[Entity]:
     if "@" in text or any(clue in small for clue in _HIDDEN_AT):
         yield from _emails(text)
     if digits >= 9:
+        from models.parcels import accounts, firms, parcels  # 20 ms, for texts that may have one
+
         yield from accounts(text)
         yield from firms(text)
         yield from parcels(text)
@@ -92,6 +91,8 @@ def _emails(text: str) -> Iterator[Entity]:
 
 def _phones(text: str, country: str) -> Iterator[Entity]:
     """Only what is dialled with a trunk or country prefix; any other run of digits is taken for a reference."""
+    import phonenumbers  # 30 ms, for texts that may have one
+
     shapes = (_PHONE, _PHONE_NO_TRUNK) if country in _NO_TRUNK else (_PHONE,)
     for found in chain.from_iterable(shape.finditer(text) for shape in shapes):
         try:

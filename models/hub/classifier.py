@@ -11,7 +11,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.errors import Misconfigured
 from models.hub.files import CONFIG_FILE, config_of, line, tokenizer_of, weights_of
@@ -122,17 +121,6 @@ def open_classifier(folder: Path) -> Classifier:
 @lru_cache(maxsize=16)
 def _open(folder: Path) -> Classifier:
     return Classifier(folder)
-
-
-def softmax(logits: Logits) -> NDArray[np.float64]:
-    """Along the last axis."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float64)
-
-
-def sigmoid(logits: Logits) -> NDArray[np.float64]:
-    """Of each number by itself."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -500, 500))), np.float64)
 
 
 def _labels(folder: Path, config: Any) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import Misconfigured
-from models.calibration import rounded
+from models.calibration import rounded, sigmoid, softmax
 from models.heads import CHOICES, HEADS
-from models.hub.classifier import Classifier, open_classifier, sigmoid, softmax
+from models.hub.classifier import Classifier, open_classifier
 from models.hub.download import folder_of, shown
 from models.hub.labels import YES_OR_NO, gathered, places
 from models.hub.spec import HeadModel, TopicModel

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.evaluation import macro_f1
+from models.confusion import Confusion, macro_f1
 from models.training.data import CORPUS, objects
 from models.training.rows import Row
 
@@ -36,7 +36,9 @@ def agreement(own: Sequence[Row], folder: Path = CORPUS) -> list[Agreement]:
 
 
 def _of(head: str, both: Sequence[tuple[str, str]]) -> Agreement:
-    one, two = (np.array(side) for side in zip(*both, strict=True))
-    equal = float((one == two).mean())
-    by_chance = sum(float((one == label).mean() * (two == label).mean()) for label in np.unique(one))
-    return Agreement(head, len(both), equal, (equal - by_chance) / max(1 - by_chance, 1e-9), macro_f1(one, two))
+    first, second = zip(*both, strict=True)
+    confusion = Confusion(first, second)
+    shares = confusion.counts / confusion.total
+    equal, by_chance = float(np.trace(shares)), float(shares.sum(0) @ shares.sum(1))
+    kappa = (equal - by_chance) / max(1 - by_chance, 1e-9)
+    return Agreement(head, len(both), equal, kappa, confusion.value(macro_f1))

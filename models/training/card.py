@@ -1,7 +1,7 @@
 """The card beside the weights: what the model was made of, what it can do, and what it cannot."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from models.training.export import NAME
 from models.training.measure import Class, Doubt, Measured, Speed
 from models.training.plot import calibration_plot
 from models.training.rows import Row
+from models.training.sets import Task
 
 PLOT_FILE = "calibration.svg"
 TEACHER_LICENCE = "Weights to start from: all-MiniLM-L6-v2 (Apache-2.0)."
@@ -106,9 +107,9 @@ def _head(report: Report) -> str:
 
 def _data(report: Report) -> str:
     counts = Counter(row.source for row in report.rows)
-    lines = [f"| {name} | {count} | {_licence(name)} |" for name, count in sorted(counts.items())]
+    rows = [(name, count, _licence(name)) for name, count in sorted(counts.items())]
     own = sum(count for name, count in counts.items() if name.startswith("own_"))
-    table = "\n".join(("| set | rows trained on | licence |", "| --- | --- | --- |", *lines))
+    table = _table("set | rows trained on | licence", rows)
     return (
         f"## Data\n\n{table}\n\n{own} of these rows are the project's own. {PAIR_LICENCES} {TEACHER_LICENCE}\n\n"
         "Never trained on: the sectors insurance and food delivery and two ambiguous names of the own corpus, the "
@@ -120,11 +121,10 @@ def _data(report: Report) -> str:
 def _agreement(report: Report) -> str:
     if not report.agreement:
         return ""
-    lines = [f"| {one.head} | {one.equal:.3f} | {one.kappa:.3f} | {one.macro_f1:.3f} |" for one in report.agreement]
-    head = ("| label | equal | Cohen's kappa | macro F1 |", "| --- | --- | --- | --- |")
+    rows = [(one.head, *_three(one.equal, one.kappa, one.macro_f1)) for one in report.agreement]
     return (
         f"\n\n{report.agreement[0].rows} own rows were labelled a second time, blind, by the same guide; so far the "
-        "two agree, and no model can be asked for more:\n\n" + "\n".join((*head, *lines))
+        "two agree, and no model can be asked for more:\n\n" + _table("label | equal | Cohen's kappa | macro F1", rows)
     )
 
 
@@ -133,20 +133,15 @@ def _licence(name: str) -> str:
 
 
 def _figures(report: Report) -> str:
-    lines = [
-        f"| {one.task.title} | {one.task.head} | {one.task.measure} | {len(one.task.rows)} | {one.network} "
-        f"| {one.linear} | {exact - one.network.value:+.3f} | {_target(one)} |"
+    rows = [
+        (*_of(one.task), one.network, one.linear, f"{exact - one.network.value:+.3f}", _target(one))
         for one, exact in zip(report.measured, report.exact, strict=True)
     ]
-    head = (
-        "| set | head | figure | rows | network | linear | in 32 bits | aim |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    )
     better = sorted({one.task.head for one in report.measured if one.linear.value > one.network.value + 0.01})
     lost = np.mean([exact - one.network.value for one, exact in zip(report.measured, report.exact, strict=True)])
     return (
         "## Figures\n\n"
-        + "\n".join((*head, *lines))
+        + _table("set | head | figure | rows | network | linear | in 32 bits | aim", rows)
         + "\n\nThe linear model (word and letter n-grams, TF-IDF, one classifier a head) saw the same rows, without "
         "glosses and noise, weak labels at full weight. It is ahead by more than a point somewhere in: "
         + (", ".join(better) or "no head")
@@ -157,16 +152,27 @@ def _figures(report: Report) -> str:
 
 
 def _classes(report: Report) -> str:
-    lines = [
-        f"| {one.head} | {one.lang} | {one.label} | {one.figures.support} | {one.figures.precision:.3f} "
-        f"| {one.figures.recall:.3f} | {one.figures.f1:.3f} |"
-        for one in report.classes
+    rows = [
+        (one.head, one.lang, one.label, told.support, *_three(told.precision, told.recall, told.f1))
+        for one, told in ((one, one.figures) for one in report.classes)
     ]
-    head = (
-        "| head | language | label | rows | precision | recall | F1 |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    )
-    return "## By class\n\nOn the own rows kept apart.\n\n" + "\n".join((*head, *lines))
+    table = _table("head | language | label | rows | precision | recall | F1", rows)
+    return f"## By class\n\nOn the own rows kept apart.\n\n{table}"
+
+
+def _table(names: str, rows: Iterable[Sequence[object]]) -> str:
+    """In Markdown; `names` are those of its columns, bars between them."""
+    under = " | ".join("---" for _ in names.split("|"))
+    return "\n".join(f"| {line} |" for line in (names, under, *(" | ".join(map(str, row)) for row in rows)))
+
+
+def _three(*figures: float) -> tuple[str, ...]:
+    """With three places."""
+    return tuple(f"{figure:.3f}" for figure in figures)
+
+
+def _of(task: Task) -> tuple[object, ...]:
+    return task.title, task.head, task.measure, len(task.rows)
 
 
 def _target(one: Measured) -> str:
@@ -180,21 +186,16 @@ def _by_language(values: dict[str, float]) -> str:
 
 
 def _doubts(report: Report) -> str:
-    lines = [
-        f"| {one.head} | {one.lang} | {one.count} | {one.calibration_error:.3f} | {one.accuracy:.3f} "
-        f"| {one.surest:.3f} |"
+    rows = [
+        (one.head, one.lang, one.count, *_three(one.calibration_error, one.accuracy, one.surest))
         for one in report.doubts
     ]
-    head = (
-        "| head | language | rows | calibration error | accuracy | on the surest 80 % |",
-        "| --- | --- | --- | --- | --- | --- |",
-    )
     missed = sum(one.calibration_error > 0.04 for one in report.doubts)
     return (
         "## Doubt\n\nOn the own rows kept apart. Temperatures, biases and thresholds of abstention were chosen on two "
         f"other sectors that are never trained on ({', '.join(TUNE_SECTORS)}) and a tenth of the homonyms and spam. "
         f"{missed} of {len(report.doubts)} miss the aim of 0.04.\n\n![how sure, how often right]({PLOT_FILE})\n\n"
-        + "\n".join((*head, *lines))
+        + _table("head | language | rows | calibration error | accuracy | on the surest 80 %", rows)
     )
 
 
@@ -229,5 +230,5 @@ def _how(report: Report) -> str:
         "masked, so that homonyms are told by context and new brands need no training. A tweet's sentiment stands, at "
         "little weight, for the complaint flag that public tweets lack. At the end the sentiment's last layer was "
         "fitted again, its labels balanced within each source. Products, attention and tables were then brought to "
-        f"eight bits. {report.minutes:.0f} minutes on two shared cores since it was last started; {settings}."
+        f"eight bits. {report.minutes:.0f} minutes over all starts, on two shared cores; {settings}."
     )

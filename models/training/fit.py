@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from models.heads import CHOICES, columns
 from models.training.batches import batches, inputs, padded
+from models.training.checkpoints import Checkpoints
 from models.training.examples import Examples
 from models.training.network import Network
 
@@ -70,18 +70,19 @@ def align(network: Network, data: Sentences, seed: int) -> None:
 
 
 def teach(
-    network: Network, faces: Callable[[int], Examples], pairs: Pairs, epochs: int, seed: int, folder: Path
+    network: Network, faces: Callable[[int], Examples], pairs: Pairs, epochs: int, seed: int, kept: Checkpoints
 ) -> None:
     """All heads at once. What the network makes of an English sentence it must make of the French one.
 
-    `faces` draws the examples of an epoch. After each the state is kept in `folder`, and goes on from there.
+    `faces` draws the examples of an epoch. After each the state is kept, and goes on from there.
     """
     optimiser = torch.optim.AdamW(_groups(network), fused=True)
     partners = _endless(len(pairs.english), PAIR_BATCH, seed)
-    done = _resume(network, optimiser, folder)
+    done = _resume(network, optimiser, kept)
     for epoch in range(done, epochs):
         _epoch(network, optimiser, faces(epoch), pairs, partners, (epoch, epochs), seed + epoch)
-        _keep(network, optimiser, folder, epoch + 1)
+        state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "epochs": epoch + 1}
+        kept.keep("teach", state)
 
 
 def _epoch(
@@ -107,20 +108,13 @@ def _epoch(
         watch.saw(loss.item())
 
 
-def _resume(network: Network, optimiser: torch.optim.Optimizer, folder: Path) -> int:
-    path = folder / "teach.pt"
-    if not path.exists():
+def _resume(network: Network, optimiser: torch.optim.Optimizer, kept: Checkpoints) -> int:
+    state = kept.last("teach")
+    if state is None:
         return 0
-    state = torch.load(path, weights_only=True)
     network.load_state_dict(state["network"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["epochs"])
-
-
-def _keep(network: Network, optimiser: torch.optim.Optimizer, folder: Path, epochs: int) -> None:
-    state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "epochs": epochs}
-    torch.save(state, folder / "teach.new")
-    (folder / "teach.new").replace(folder / "teach.pt")
 
 
 class _Watch:

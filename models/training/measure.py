@@ -11,15 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.brand import Brand
-from models.evaluation import (
-    ClassFigures,
-    Interval,
-    bootstrap,
-    by_class,
-    calibration_error,
-    recall_at_precision,
-    surest,
-)
+from models.confidence import calibration_error, recall_at_precision, surest
+from models.confusion import ClassFigures, Confusion, Interval
 from models.heads import CHOICES, HEADS, YES_NO, columns
 from models.mask import mask
 from models.reader import load_reader
@@ -96,9 +89,9 @@ def measure(folder: Path, tasks: Sequence[Task], linear: Linear) -> list[Measure
 
 def _measure(session: Session, task: Task, linear: Linear) -> Measured:
     rows, truth, said = _said_of(session, task)
-    return Measured(
-        task, bootstrap(truth, said, task.figure), bootstrap(truth, linear.say(rows)[task.head], task.figure)
-    )
+    known, by_linear = labels_of(task.head), linear.say(rows)[task.head].tolist()
+    network, beside = (Confusion(truth, one, known).interval(task.figure) for one in (said, by_linear))
+    return Measured(task, network, beside)
 
 
 def figures(folder: Path, tasks: Sequence[Task]) -> list[float]:
@@ -106,7 +99,7 @@ def figures(folder: Path, tasks: Sequence[Task]) -> list[float]:
     session, found = open_session(folder), []
     for task in (one for one in tasks if one.rows):
         _, truth, said = _said_of(session, task)
-        found.append(task.figure(np.array(truth), np.array(said)))
+        found.append(Confusion(truth, said, labels_of(task.head)).value(task.figure))
     return found
 
 
@@ -128,8 +121,13 @@ def said_by(session: Session, head: str, logits: list[Logits]) -> tuple[list[str
     spoken = [CHOICES["language"][int(one[where["language"]].argmax())] for one in logits]
     outputs = np.array([one[where[head]] for one in logits])
     said, sure = answers(head, heads[head], outputs, spoken)
-    names = ("0", "1") if head in YES_NO else CHOICES[head]
+    names = labels_of(head)
     return [names[at] for at in said], sure
+
+
+def labels_of(head: str) -> tuple[str, ...]:
+    """As they stand in rows."""
+    return ("0", "1") if head in YES_NO else CHOICES[head]
 
 
 def heard(folder: Path, rows: Sequence[Row]) -> list[Heard]:
@@ -169,7 +167,8 @@ def classes(asked: Sequence[Asked]) -> list[Class]:
     return [
         Class(one.head, one.lang, label, figures)
         for one in asked
-        for label, figures in by_class(one.truth, one.said).items()
+        for label, figures in Confusion(one.truth, one.said).by_class().items()
+        if figures.support
     ]
 
 

@@ -28,6 +28,18 @@ WORD_DROPOUT = 0.08
 EPSILON = 1e-12
 
 
+# Of a layer of BERT in transformers: its dense layers and norms by the names of `Layer`, whose one dense layer of
+# attention it has in three.
+BERT_NAMES = {
+    "out": "attention.output.dense",
+    "first": "attention.output.LayerNorm",
+    "up": "intermediate.dense",
+    "down": "output.dense",
+    "second": "output.LayerNorm",
+}
+BERT_ATTENTION = tuple(f"attention.self.{part}" for part in ("query", "key", "value"))
+
+
 class Layer(nn.Module):
     """Attention and two dense layers, each added to what it took and normalised."""
 
@@ -124,19 +136,12 @@ def bert_layers(weights: Mapping[str, Tensor], kept: tuple[int, ...]) -> dict[st
         "norm.weight": weights["embeddings.LayerNorm.weight"],
         "norm.bias": weights["embeddings.LayerNorm.bias"],
     }
-    names = {
-        "out": "attention.output.dense",
-        "first": "attention.output.LayerNorm",
-        "up": "intermediate.dense",
-        "down": "output.dense",
-        "second": "output.LayerNorm",
-    }
     for at, layer in enumerate(kept):
         old = f"encoder.layer.{layer}."
         for kind in ("weight", "bias"):
-            three = [weights[f"{old}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
+            three = [weights[f"{old}{name}.{kind}"] for name in BERT_ATTENTION]
             found[f"layers.{at}.attention.{kind}"] = torch.cat(three)
-            found |= {f"layers.{at}.{new}.{kind}": weights[f"{old}{name}.{kind}"] for new, name in names.items()}
+            found |= {f"layers.{at}.{new}.{kind}": weights[f"{old}{name}.{kind}"] for new, name in BERT_NAMES.items()}
     return found
 
 

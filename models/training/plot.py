@@ -1,6 +1,5 @@
 """The calibration plot of the card: how sure a head is, and how often it is right."""
 
-import json
 from collections.abc import Sequence
 
 import vl_convert
@@ -28,5 +27,5 @@ def calibration_plot(points: Sequence[dict[str, object]]) -> str:
             "layer": [line, dots],
         },
     }
-    drawn: str = vl_convert.vegalite_to_svg(json.loads(json.dumps(spec)))
+    drawn: str = vl_convert.vegalite_to_svg(spec)
     return drawn

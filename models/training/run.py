@@ -5,7 +5,6 @@ What takes long is kept in `out`/work and goes on from there after a stop.
 
 import logging
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from models.training import data as sources
 from models.training import fit, measure
 from models.training.agreement import agreement
 from models.training.card import Report, write_card
+from models.training.checkpoints import Checkpoints
 from models.training.examples import Examples, Ints, examples, read_words, variants
 from models.training.export import UNTUNED, export, write_config
 from models.training.gloss import Lexicon
@@ -92,21 +92,21 @@ def run(data: Path, out: Path, epochs: int, threads: int, extra: Sequence[Path] 
 
     `extra` are labelled files of the user's own, JSON Lines.
     """
-    began = time.monotonic()
     torch.set_flush_denormal(True)  # fading moments of rare words turn denormal, which is slow
     torch.set_num_threads(threads)
     torch.manual_seed(SEED)
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
+    kept = Checkpoints(work)
     material = gather(data, extra)
     network = blank(material)
-    align(network, material, work)
-    teach(network, material, epochs, work)
+    align(network, material, kept)
+    teach(network, material, epochs, kept)
     rows = settled_rows(material.rows)
     settle(network, rows, examples(rows, [read_words(row) for row in rows], material.tokenizer).pieces)
     calibrate(network, material, out)
-    minutes = (time.monotonic() - began) / 60
-    log.info("trained in %.1f minutes", minutes)
+    minutes = kept.seconds / 60
+    log.info("trained in %.1f minutes, over all starts", minutes)
     report(material, out, minutes, epochs)
 
 
@@ -131,31 +131,31 @@ def blank(material: Material) -> Network:
     return network
 
 
-def align(network: Network, material: Material, work: Path) -> None:
+def align(network: Network, material: Material, kept: Checkpoints) -> None:
     """French sentences, English ones and tweets, each to where the teacher puts the English."""
-    path = work / "aligned.pt"
-    if path.exists():
-        network.load_state_dict(torch.load(path, weights_only=True))
+    state = kept.last("align")
+    if state is not None:
+        network.load_state_dict(state["network"])
         return
     dice = random.Random(SEED)
     english, french = (list(side) for side in zip(*material.pairs, strict=True))
     tweets = [row.text for row in keep([r for r in material.public if r.source.startswith("semeval")], TWEETS)]
-    kept = [at for at, text in enumerate(english) if share(text) < ENGLISH_SHARE]
-    goals = [*range(len(english)), *kept, *range(len(english), len(english) + len(tweets))]
+    again = [at for at, text in enumerate(english) if share(text) < ENGLISH_SHARE]
+    goals = [*range(len(english)), *again, *range(len(english), len(english) + len(tweets))]
     texts = [*(noisy(one, "fr", dice) if dice.random() < NOISY_SHARE else one for one in french)]
-    texts += [*(english[at] for at in kept), *tweets]
+    texts += [*(english[at] for at in again), *tweets]
     meant = material.teacher.vectors([*english, *tweets])
     pieces = material.pieces([words(printable(text)) for text in texts])
     log.info("%d sentences to land", len(pieces))
     fit.align(network, fit.Sentences(pieces, np.array(goals), meant), SEED)
-    torch.save(network.state_dict(), path)
+    kept.keep("align", {"network": network.state_dict()})
 
 
-def teach(network: Network, material: Material, epochs: int, work: Path) -> None:
+def teach(network: Network, material: Material, epochs: int, kept: Checkpoints) -> None:
     """All labels, `epochs` times, in another face each time."""
     english, french = material.sides
     pairs = fit.Pairs(material.pieces(english), material.pieces(french))
-    fit.teach(network, lambda epoch: _shown(material, epoch), pairs, epochs, SEED, work)
+    fit.teach(network, lambda epoch: _shown(material, epoch), pairs, epochs, SEED, kept)
 
 
 def _shown(material: Material, epoch: int) -> Examples:

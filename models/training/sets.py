@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.evaluation import Figure, f1_of, macro_f1, macro_recall
+from models.confusion import Figure, f1_of_last, macro_f1, macro_recall
 from models.training.data import objects
 from models.training.rows import Row
 
@@ -89,7 +89,7 @@ def _f1(title: str, head: str, rows: list[Row], target: float | None = None) -> 
 
 
 def _yes(title: str, head: str, rows: list[Row], target: float | None = None) -> Task:
-    return Task(title, head, "F1 of yes", f1_of("1"), rows, target)
+    return Task(title, head, "F1 of yes", f1_of_last, rows, target)
 
 
 def _read(path: Path, to_row: Callable[[dict[str, Any]], Row | None]) -> list[Row]:

@@ -61,6 +61,7 @@ def test_an_empty_model_gives_the_head_back(file: Path) -> None:
         ("[reading.heads.intent]\nmodel = 'x'\nlabels = { LABEL_0 = 1 }", "reading.heads.intent.labels.LABEL_0: "),
         ("[reading.topics]\nlabels = ['a']", "reading.topics: Value error, labels need a model"),
         ("[reading.topics]\nmodel = 'x'", "reading.topics: Value error, a model needs labels"),
+        ("[reading.topics]\nmodel = 'x'\nlabels = ['a']\nhypothesis = '{} or {}'", "reading.topics.hypothesis: Value error, has no {}"),
         ("[reading.topics]\nmodel = 'x'\nlabels = ['a', 'a']", "reading.topics.labels: Value error, each label"),
     ],
     ids=lambda value: str(value)[-30:],

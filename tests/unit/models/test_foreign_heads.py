@@ -11,8 +11,9 @@ import pytest
 from domain.brand import Brand
 from domain.errors import Misconfigured
 from domain.reading import Reading
+from models.calibration import softmax
 from models.heads import HEADS
-from models.hub.classifier import open_classifier, softmax
+from models.hub.classifier import open_classifier
 from models.hub.heads import open_head, open_topics
 from models.hub.reader import compose
 from models.hub.spec import HeadModel, Source, TopicModel

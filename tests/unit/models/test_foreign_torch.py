@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from domain.errors import Misconfigured
-from models.hub.classifier import Classifier, softmax
+from models.calibration import softmax
+from models.hub.classifier import Classifier
 from models.hub.heads import open_head
 from models.hub.spec import HeadModel, Source
 
