@@ -14,8 +14,6 @@ from domain.contact import OWN_INBOXES, Written
 from routing.stop import is_request
 from storage.tables import AuthorRow, CaseEventRow, CasePostRow, CaseRow, MessageRow, PostRow
 
-# Where customers write to the brand itself: the network of a post → the channel of its answer.
-
 
 def written_in(session: Session, case: CaseRow, now: datetime) -> tuple[Written, ...]:
     """His words to the brand in this case until a time, oldest first, with the address each came from."""
