@@ -45,7 +45,7 @@ def reopen(brand_id: str) -> Outcome:
         lock_brand(session, brand_id)
         date_accounts(session, brand_id, app.account_lasts())
         drifting = shift.watch(session, brand_id, rules, now)
-        again = certificate.release(session, brand_id, rules, now) + reopen_matches(session, brand_id)
+        again = certificate.release(session, brand_id, rules, now) + reopen_matches(session, brand_id, now)
     notes = tuple(f"links of grade {grade.value} are suspended: {shift.WHY}" for grade in drifting)
     return Outcome(made={"matched again": again}, notes=notes)
 

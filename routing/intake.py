@@ -8,12 +8,13 @@ transaction, under the brand's lock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from domain.brand import Brand
+from domain.case import OPEN_STATES
 from routing.about import settle_about
 from routing.attribution import author_subject
 from routing.batch import Batch, IntakeRules, Routed
@@ -28,6 +29,8 @@ from storage.copies import group_copies
 from storage.quotes import forget_quotes
 from storage.readings import Read, posts_by_thread
 from storage.tables import AuthorRow, CasePostRow, CaseRow, MatchRow, MessageRow, PostRow, QuoteRow
+
+MATCHED_ANEW = timedelta(days=90)
 
 
 def route_batch(session: Session, brand: Brand, rules: IntakeRules, limit: int, now: datetime) -> Routed:
@@ -55,14 +58,18 @@ def route_batch(session: Session, brand: Brand, rules: IntakeRules, limit: int, 
     return done + Routed(posts=len(posts))
 
 
-def reopen_matches(session: Session, brand_id: str) -> int:
+def reopen_matches(session: Session, brand_id: str, now: datetime) -> int:
     """Send complaints back to routing whose match was decided on an older customer file, and posts that quote an order.
 
-    Decisions of people stay, and so does a match on which a message has already been planned.
+    Decisions of people stay, and so does a match on which a message has already been planned; what was settled lies
+    where it lies, once it is 90 days old.
     """
     version = lock_brand(session, brand_id).crm_version
     open_match = (MatchRow.decided_by == cases.SYSTEM) & (MatchRow.review.is_(None) | (MatchRow.review == "waiting"))
-    quotes_order = exists(select(QuoteRow.id).where(QuoteRow.post_id == PostRow.id, QuoteRow.kind == "order"))
+    quotes_order = exists().where(QuoteRow.post_id == PostRow.id, QuoteRow.kind == "order")
+    in_work = exists().where(
+        CasePostRow.post_id == PostRow.id, CaseRow.id == CasePostRow.case_id, CaseRow.state.in_(OPEN_STATES)
+    )
     stale = (
         select(PostRow.id)
         .outerjoin(MatchRow, MatchRow.post_id == PostRow.id)
@@ -71,11 +78,12 @@ def reopen_matches(session: Session, brand_id: str) -> int:
             PostRow.stage == "routed",
             PostRow.crm_version < version,
             open_match | (MatchRow.id.is_(None) & quotes_order),
+            (PostRow.heard_at > now - MATCHED_ANEW) | in_work,
         )
     )
-    ids = list(session.scalars(stale))
-    session.execute(update(PostRow).where(PostRow.id.in_(ids)).values(stage="read"))
-    return len(ids)
+    again = update(PostRow).where(PostRow.id.in_(stale)).values(stage="read")
+    done = session.execute(again.execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _ungrouped(threads: Iterable[Sequence[Read]]) -> list[PostRow]:

@@ -90,7 +90,7 @@ class World:
         store_events(self.session, self.brand.id, told, self.now)
         for row in self.session.scalars(select(PostRow).filter_by(stage="heard")).all():
             self._read(row)
-        reopen_matches(self.session, self.brand.id)
+        reopen_matches(self.session, self.brand.id, self.now)
         for _ in range(20):
             self.session.flush()
             self.session.expire_all()

@@ -317,18 +317,27 @@ class TestLinks:
 class TestLaterCustomerFile:
     def test_an_open_match_is_decided_again_when_the_file_comes(self, session: Session) -> None:
         take_in(session, says("1", order=ORDER, name="Claire Martin"))
-        assert reopen_matches(session, BRAND.id) == 0
+        assert reopen_matches(session, BRAND.id, NOW) == 0
         know(session, CLAIRE, **{ORDER: "C1"})
-        assert reopen_matches(session, BRAND.id) == 1
+        assert reopen_matches(session, BRAND.id, NOW) == 1
         assert route(session).linked == 1
         assert links(session) == {frozenset("1"): "C1"}
-        assert reopen_matches(session, BRAND.id) == 0
+        assert reopen_matches(session, BRAND.id, NOW) == 0
+
+    @pytest.mark.parametrize(("state", "again"), [("open", 1), ("snoozed", 1), ("closed", 0)])
+    def test_what_was_settled_long_ago_is_left_alone(self, session: Session, state: str, again: int) -> None:
+        take_in(session, says("1", order=ORDER, name="Claire Martin"))
+        know(session, CLAIRE, **{ORDER: "C1"})
+        session.scalars(select(CaseRow)).one().state = state
+        session.flush()
+        assert reopen_matches(session, BRAND.id, NOW + timedelta(days=91)) == again
+        assert reopen_matches(session, BRAND.id, NOW) == 1 - again
 
     def test_cases_of_two_accounts_become_one_when_the_file_says_so(self, session: Session) -> None:
         take_in(session, says("1", "claire", t="t"), says("2", "claire2", t="t", at=1))
         assert len(living(session)) == 2
         know(session)
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         route(session)
         assert links(session) == {frozenset("12"): "C1"}
         assert session.scalar(select(func.count(CaseRow.id)).where(CaseRow.state == "merged")) == 1
@@ -337,7 +346,7 @@ class TestLaterCustomerFile:
         take_in(session, says("1", "claire", t="t"), says("2", "claire2", t="t", at=1))
         cases.step(session, living(session)[0], CaseState.RESOLVED, NOW)
         know(session)
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         route(session)
         assert (partition(session), case(session).state) == (together("12"), "reopened")
 
@@ -345,7 +354,7 @@ class TestLaterCustomerFile:
         know(session)
         take_in(session, says("1", "claire"))
         know(session, replace(CLAIRE, accounts=()))
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         route(session)
         assert links(session) == {frozenset("1"): None}
 
@@ -374,7 +383,7 @@ class TestPeople:
         self.decide(session, "1", "confirmed")
         take_in(session, says("2", t="t", at=5))
         import_customers(session, BRAND, [customer("C2", "Paul", "Riou")], NOW)
-        assert reopen_matches(session, BRAND.id) == 0
+        assert reopen_matches(session, BRAND.id, NOW) == 0
         assert links(session) == {frozenset("12"): "C1"}
 
     def test_it_stays_when_an_earlier_post_is_heard_late(self, session: Session) -> None:
