@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,8 +20,19 @@ from storage.database import Database
 
 POSTGRES_VARIABLE = "VIGIE_TEST_POSTGRES_URL"
 KINDS = ("sqlite", "postgresql")
-# Minutes each: at the front, so that one core does not wait for them at the end.
-LONG_FIRST = ("test_readme.py", "test_kill.py", "test_prefect.py", "test_any_order.py")
+# The longest: at the front, so that one core does not wait for them at the end.
+LONG_FIRST = (
+    "test_readme.py",
+    "test_kill.py",
+    "test_prefect.py",
+    "test_any_order.py",
+    "test_matching_bench.py",
+    "test_outbox_crash.py",
+    "test_understanding_bench.py",
+    "test_cli.py",
+    "test_foreign_models.py",
+    "test_model_commands.py",
+)
 NOW = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
 
 MakeUrl = Callable[[str], str]
@@ -38,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = tempfile.mkdtemp(prefix="vigie-prefect-")
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ |= {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    _compile_once()
     _stay_on_this_machine()
 
 
@@ -181,6 +194,12 @@ def _administer(server: URL, statement: sql.Composable) -> None:
 
 def _url(server: URL, name: str) -> str:
     return server.set(database=name).render_as_string(hide_password=False)
+
+
+def _compile_once() -> None:
+    """Keep bytecode, also where the environment says not to: a hundred processes that tests start read it."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def _stay_on_this_machine() -> None:

@@ -27,12 +27,13 @@ OFFSET = str((SAMPLE_NOW - datetime.now(UTC)).total_seconds())  # one for all ru
 
 def write_posts(path: Path, wanted: int) -> int:
     """At least so many posts; beyond the sample's own, other people say the same with other ids."""
-    lines = list(islice(_lines(), wanted))
+    lines = list(islice(sample_lines(), wanted))
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
     return len({(line["network"], line["id"]) for line in lines})
 
 
-def _lines() -> Iterator[dict[str, Any]]:
+def sample_lines() -> Iterator[dict[str, Any]]:
+    """The sample's posts, those of customers first, then the same of other people, without end."""
     sample = [post for file in sorted((ROOT / "demo/posts").glob("*.jsonl")) for post in _rows(file)]
     customers = {(row["network"], row["id"]) for row in _rows(ROOT / "demo/truth.jsonl") if row["customer_id"]}
     # Those of customers first: they are the ones who get messages.

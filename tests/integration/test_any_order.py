@@ -1,8 +1,13 @@
-"""The same files in whatever order, the stages however often: the same posts, readings, cases and messages."""
+"""The same files in whatever order, the stages however often: the same posts, readings, cases and messages.
 
+A share of the sample in every run, most of it of customers; the whole of it with `--long`.
+"""
+
+import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +22,10 @@ from listeners.files import read_customers, read_interactions, read_orders, read
 from routing.crm import import_customers, import_interactions, import_orders
 from storage.brands import lock_brand
 from storage.posts import store_events
-from tests.crash.world import OFFSET, ROOT, facts_of
+from tests.crash.world import OFFSET, ROOT, facts_of, sample_lines
 
 BRAND = "hirondelle"
+POSTS, POSTS_LONG = 120, 815
 SETTINGS = """\
 [brand]
 id = "hirondelle"
@@ -55,11 +61,17 @@ def home(tmp_path: Path, database_url: str) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def posts(long: bool) -> int:
+    """How many posts."""
+    return POSTS_LONG if long else POSTS
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, posts: int) -> dict[str, Any]:
     """What it comes to when everything is imported in order and run once."""
     folder = tmp_path_factory.mktemp("in-order")
     with home_in(folder, f"sqlite:///{folder / 'vigie.db'}"):
-        for path in reversed(files(folder, random.Random(0))):
+        for path in reversed(files(folder, posts, random.Random(0))):
             bring(path)
         facts = run_stages()
     assert facts["messages"], "a sample without messages shows nothing"
@@ -98,9 +110,9 @@ def bring(path: Path) -> None:
             import_interactions(session, brand, [item.value for item in read_interactions(path)])
 
 
-def files(folder: Path, dice: random.Random) -> list[Path]:
-    """The sample's files, the posts cut at random into five."""
-    lines = [line for file in sorted((ROOT / "demo/posts").glob("*.jsonl")) for line in file.read_text().splitlines()]
+def files(folder: Path, posts: int, dice: random.Random) -> list[Path]:
+    """The sample's files, so many posts cut at random into five."""
+    lines = [json.dumps(line, ensure_ascii=False) for line in islice(sample_lines(), posts)]
     dice.shuffle(lines)
     parts = []
     for number in range(5):
@@ -110,8 +122,8 @@ def files(folder: Path, dice: random.Random) -> list[Path]:
     return [*parts, *(ROOT / "demo" / name for name in ("customers.csv", "orders.csv", "interactions.jsonl"))]
 
 
-def test_the_order_of_the_files_does_not_matter(home: Path, expected: dict[str, Any]) -> None:
-    order = files(home, random.Random(0))
+def test_the_order_of_the_files_does_not_matter(home: Path, posts: int, expected: dict[str, Any]) -> None:
+    order = files(home, posts, random.Random(0))
     random.Random(str(home)).shuffle(order)
     for path in order:
         bring(path)
@@ -121,8 +133,10 @@ def test_the_order_of_the_files_does_not_matter(home: Path, expected: dict[str, 
     assert run_stages() == expected, "the same again changes nothing"
 
 
-def test_customers_who_come_after_the_run_are_found_and_written_to(home: Path, expected: dict[str, Any]) -> None:
-    order = files(home, random.Random(0))
+def test_customers_who_come_after_the_run_are_found_and_written_to(
+    home: Path, posts: int, expected: dict[str, Any]
+) -> None:
+    order = files(home, posts, random.Random(0))
     for path in order[:5]:
         bring(path)
     assert not run_stages()["messages"]
