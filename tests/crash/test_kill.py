@@ -32,7 +32,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def size(long: bool) -> int:
     """How many posts."""
-    return 2000 if long else 160
+    return 2000 if long else 120
 
 
 def kill_at_random(world: World, dice: random.Random, longest: float) -> bool:
@@ -71,7 +71,7 @@ def test_a_killed_run_loses_nothing_and_does_nothing_twice(
     long: bool,
     undisturbed: dict[str, list[Any]],
 ) -> None:
-    kills, longest = (60, 1.5) if long else (3, 1.0)
+    kills, longest = (60, 1.5) if long else (2, 1.0)
     dice = random.Random(f"{database_kind} {long}")
     with FakeSmtp() as mail:
         world = World(tmp_path / "world", database_url, mail.port, prefect_api, size(long))

@@ -7,9 +7,9 @@ import pytest
 from tests.fakes.warm_vigie import WarmVigie
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def vigie() -> Iterator[WarmVigie]:
-    """Runs the command; one warm parent for all tests of a file."""
+    """Runs the command; one warm parent for all tests here."""
     command = WarmVigie()
     yield command
     command.close()

@@ -1,6 +1,6 @@
 """The drill: kill -9 at random moments, then count at the mail server.
 
-A dozen kills in every run, 250 with `--long`, or as many as VIGIE_TEST_KILLS says.
+Eight kills in every run, 250 with `--long`, or as many as VIGIE_TEST_KILLS says.
 """
 
 import multiprocessing
@@ -25,7 +25,7 @@ QUEUE = 25  # messages that wait at the start of each life, so that there is wor
 
 @pytest.fixture(scope="module")
 def kills(long: bool) -> int:
-    return int(os.environ.get("VIGIE_TEST_KILLS") or (250 if long else 12))
+    return int(os.environ.get("VIGIE_TEST_KILLS") or (250 if long else 8))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -71,10 +72,10 @@ def test_one_process_works_every_deployment_and_ends_when_told(
 def test_every_stage_deploys_to_a_work_pool_with_its_schedule(
     tmp_path: Path, api: str, client: SyncPrefectClient
 ) -> None:
-    for words in (("work-pool", "create", "care", "--type", "process"), ("--no-prompt", "deploy", "--all")):
-        process = command(tmp_path, api, "prefect", *words)
-        out, _ = process.communicate(timeout=180)
-        assert process.returncode == 0, out
+    client.create_work_pool(WorkPoolCreate(name="care", type="process"))
+    process = command(tmp_path, api, "prefect", "--no-prompt", "deploy", "--all")
+    out, _ = process.communicate(timeout=180)
+    assert process.returncode == 0, out
     made = {deployment.name: deployment for deployment in client.read_deployments()}
     wanted = {entry["name"]: entry for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
     assert made.keys() == wanted.keys() == STAGES | {"pipeline"}

@@ -619,11 +619,25 @@ def run(session: Session, said: Sequence[Said], steps: Sequence[int], limit: int
     route(session, limit)
 
 
+@pytest.mark.parametrize("shared_database", ["sqlite"], indirect=True)
 @given(said=conversations(), data=st.data())
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_order_of_posts_and_steps_gives_the_same_cases_and_links(
     shared_database: Database, said: list[Said], data: Any
 ) -> None:
+    same_in_any_order(shared_database, said, data)
+
+
+@pytest.mark.parametrize("shared_database", ["postgresql"], indirect=True)
+@given(said=conversations(), data=st.data())
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_order_gives_the_same_cases_and_links_on_the_other_kind(
+    shared_database: Database, said: list[Said], data: Any
+) -> None:
+    same_in_any_order(shared_database, said, data)
+
+
+def same_in_any_order(shared_database: Database, said: list[Said], data: Any) -> None:
     with undone(shared_database) as session:
         run(session, said, [], 100)
         in_order = outcome(session)
