@@ -25,7 +25,7 @@ from storage.posts import store_events
 from tests.crash.world import OFFSET, ROOT, facts_of, sample_lines
 
 BRAND = "hirondelle"
-POSTS, POSTS_LONG = 60, 815
+POSTS, POSTS_LONG = 120, 815
 SETTINGS = """\
 [brand]
 id = "hirondelle"
