@@ -19,6 +19,7 @@ from sqlalchemy import URL, make_url
 from storage.database import Database
 
 POSTGRES_VARIABLE = "VIGIE_TEST_POSTGRES_URL"
+ROOT = Path(__file__).parents[1]
 KINDS = ("sqlite", "postgresql")
 # The longest: at the front, so that one core does not wait for them at the end.
 LONG_FIRST = (
@@ -33,6 +34,20 @@ LONG_FIRST = (
     "test_foreign_models.py",
     "test_model_commands.py",
 )
+# Where PostgreSQL is asked in these modules alone, and everywhere with `--long`. What routing and the console ask of a
+# database is otherwise tried on both kinds in tests/unit/storage, and by all stages together in test_any_order.py.
+ON_BOTH_ALONE = {
+    "tests/unit/routing": (
+        "test_certificate.py",
+        "test_contact.py",
+        "test_duplicates.py",
+        "test_intake.py",
+        "test_matching.py",
+        "test_segments.py",
+    ),
+    "tests/console": ("test_claims.py", "test_claims_disclosure.py", "test_queue.py", "test_reviews.py"),
+    "tests/crash": (),
+}
 NOW = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
 
 MakeUrl = Callable[[str], str]
@@ -59,8 +74,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("browser") and "browser" not in config.option.markexpr:
             item.add_marker(pytest.mark.skip(reason="in a browser: make test-browser"))
-        if item.get_closest_marker("long") and not config.option.long:
+        if (item.get_closest_marker("long") or _on_postgresql_for_long(item)) and not config.option.long:
             item.add_marker(pytest.mark.skip(reason="takes minutes: make test TEST_ARGS=--long"))
+
+
+def _on_postgresql_for_long(item: pytest.Item) -> bool:
+    """Whether PostgreSQL would tell in this test what it tells in another."""
+    if "postgresql" not in item.name:
+        return False
+    folder = item.path.parent.relative_to(ROOT).as_posix()
+    within = (name for name in ON_BOTH_ALONE if f"{folder}/".startswith(f"{name}/"))
+    return any(item.path.name not in ON_BOTH_ALONE[name] for name in within)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ identifier weighs little, for whoever holds one label holds all that is on it.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from domain.evidence import Candidate
 from routing.matching.counts import NameCounts
@@ -22,6 +23,7 @@ MOST_BITS = 200.0
 INITIALS = 15.0  # letters that names begin with, by their shares
 PLAIN_HANDLE, MOST_HANDLE = 0.8, 9.0  # bits of a mailbox that is the handle: a bare name; a rich rest beside it
 RARE_MAILBOX = 1e-4
+_folded = lru_cache(maxsize=4096)(fold)  # towns are met again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Scorer:
 
     def identifiers(self, suspect: Suspect, sharers: Mapping[tuple[str, str], int]) -> None:
         """Each quoted identifier, divided by how many customers share it; after the first, what is left to tell."""
+        if not suspect.quoted:
+            return
         weights = self.weights
         first = math.log2(weights.m_identifier / (weights.u_stranger_quotes / self.counts.customers))
         again = math.log2(weights.m_second / weights.u_second)
@@ -74,20 +78,25 @@ class Scorer:
         """
         everybody = self.counts.customers
         alone = min(0.5 / everybody, self.weights.common_name)
-        first = max(self.counts.first_names(record.first) - 1, 0) / everybody
-        last = max(self.counts.last_names(record.last) - 1, 0) / everybody
         match view:
             case Likeness.FIRST:
-                chance = first
+                chance = self._first(record)
             case Likeness.FIRST_AND_INITIAL:
-                chance = first / INITIALS
+                chance = self._first(record) / INITIALS
             case Likeness.LAST:
-                chance = last
+                chance = self._last(record)
             case Likeness.INITIAL:
-                chance = last / INITIALS
+                chance = self._last(record) / INITIALS
             case _:
-                chance = max((bearers - 1) / everybody, first * last)
+                chance = max((bearers - 1) / everybody, self._first(record) * self._last(record))
         return max(chance, alone)
+
+    def _first(self, record: Record) -> float:
+        """How many others have this first name, as a share."""
+        return max(self.counts.first_names(record.first) - 1, 0) / self.counts.customers
+
+    def _last(self, record: Record) -> float:
+        return max(self.counts.last_names(record.last) - 1, 0) / self.counts.customers
 
     def mailbox(self, suspect: Suspect, handle: str) -> None:
         """The handle is what stands before the @ of his e-mail; beside a name, only what is left of it counts."""
@@ -107,7 +116,7 @@ class Scorer:
 
         `told` is the `location` of the account, folded; `said` all that was written, folded.
         """
-        places = [fold(place) for place in (suspect.record.city, suspect.record.postal_code) if place]
+        places = [_folded(place) for place in (suspect.record.city, suspect.record.postal_code) if place]
         weights = self.weights
         if any(_names(place, told) or _names(place, said) for place in places):
             suspect.add("city", math.log2(weights.m_city / weights.u_city), suspect.record.city or "")
@@ -134,6 +143,8 @@ class Scorer:
 
     def experience(self, suspects: Iterable[Suspect]) -> None:
         """What second looks have shown of such evidence."""
+        if not self.weights.experience:
+            return
         for suspect in suspects:
             learned = self.weights.experience.get(pattern(suspect.evidence))
             if learned:

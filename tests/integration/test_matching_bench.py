@@ -31,7 +31,7 @@ def run(place: Path, *arguments: str) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def test_a_world_is_matched_and_judged(kind: str, tmp_path: Path) -> None:
     told = run(tmp_path, "--world", "natural", "--database", kind)
     assert told["posts"] == 120

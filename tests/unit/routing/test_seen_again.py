@@ -103,14 +103,14 @@ class TestOnAnotherNetwork:
     def test_who_turns_out_to_be_another_leaves(self, session: Session) -> None:
         take_in(session, here(), there())
         import_customers(session, BRAND, [replace(CLAIRE, accounts=CLAIRE.accounts[:1])], NOW)
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         take_in(session)
         assert links(session) == {frozenset("1"): "C1", frozenset("2"): None}
 
     def test_also_the_one_whose_thread_named_the_case(self, session: Session) -> None:
         take_in(session, here(), there())
         import_customers(session, BRAND, [replace(CLAIRE, accounts=CLAIRE.accounts[1:])], NOW)
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         take_in(session)
         assert links(session) == {frozenset("1"): None, frozenset("2"): "C1"}
         owner = next(row for row in living(session) if row.customer_key)

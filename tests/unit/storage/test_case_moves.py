@@ -118,7 +118,7 @@ class TestMerge:
         take_in(session, says("1", "a1", t="t"), says("2", "claire", t="u", at=1))
         merge(session, "2", "1")
         know(session)
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         route(session)
         assert links(session) == {frozenset("12"): "C1"}
 
@@ -236,7 +236,7 @@ class TestTheProgramsMerges:
         take_in(session, says("1", "claire", t="t"), says("2", "claire2", t="u", at=1))
         assert partition(session) == together("1", "2")
         know(session)
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         route(session)
         assert links(session) == {frozenset("12"): "C1"}
         return newest(session)
@@ -251,7 +251,7 @@ class TestTheProgramsMerges:
     def test_two_cases_of_one_customer_in_one_thread_can_be_kept_apart(self, session: Session) -> None:
         take_in(session, says("1", "claire", t="t"), says("2", "claire2", t="t", at=1))
         know(session)
-        reopen_matches(session, BRAND.id)
+        reopen_matches(session, BRAND.id, NOW)
         route(session)
         undo(session, newest(session))
         take_in(session, says("3", "claire", t="t", at=5), says("4", "claire2", t="t", at=6))
@@ -264,6 +264,17 @@ class TestTheProgramsMerges:
         split(session, "2")
         take_in(session, says("3", "claire2", t="u", at=5), says("4", "claire", t="t", at=6))
         assert links(session) == {frozenset("14"): "C1", frozenset("23"): "C1"}
+
+
+def test_the_thread_of_a_case_put_together_is_the_same_when_it_is_routed_again(session: Session) -> None:
+    know(session)
+    take_in(session, says("1", "claire", t="t"), says("2", "a1", t="u", at=1, intent="billing"))
+    merge(session, "1", "2")
+    take_in(session, says("3", "claire", t="t", at=2))
+    settled = told(session)
+    session.execute(update(PostRow).where(PostRow.stage == "routed").values(stage="read"))
+    route(session)
+    assert told(session) == settled
 
 
 class TestSplit:
