@@ -7,7 +7,7 @@ batch (`routing/matters.py`). What people put together or apart stays. All of it
 transaction, under the brand's lock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import exists, select, update
@@ -143,7 +143,7 @@ def _speaker(batch: Batch, group: Sequence[Read], author: AuthorRow | None, pinn
         if found[0].id in pinned:
             kept.setdefault(pinned[found[0].id], []).append(found)
     done = Routed()
-    if kept and not _has_home(batch, rest):
+    if kept and not _has_home(batch, rest, kept):
         newest = pinned[[post.id for post, _ in said if post.id in pinned][-1]]
         kept[newest] = [found for found in said if found in kept[newest] or found in rest]
         rest = [found for found in rest if found[0].is_repost]
@@ -154,10 +154,14 @@ def _speaker(batch: Batch, group: Sequence[Read], author: AuthorRow | None, pinn
     return done
 
 
-def _has_home(batch: Batch, rest: Sequence[Read]) -> bool:
-    """Whether any of these posts has led to a case, or belongs to one, without a person's word."""
-    query = select(CasePostRow.id).where(CasePostRow.post_id.in_([post.id for post, _ in rest]))
-    return batch.session.scalar(query.where(CasePostRow.role == "complaint").limit(1)) is not None
+def _has_home(batch: Batch, rest: Sequence[Read], kept: Collection[int]) -> bool:
+    """Whether any of these posts complains in a case other than those into which a person put what was said before."""
+    elsewhere = select(CasePostRow.id).where(
+        CasePostRow.post_id.in_([post.id for post, _ in rest]),
+        CasePostRow.role == "complaint",
+        CasePostRow.case_id.not_in(kept),
+    )
+    return batch.session.scalar(elsewhere.limit(1)) is not None
 
 
 def _kept(batch: Batch, case: CaseRow, own: Sequence[Read], said: Sequence[Read], author: AuthorRow | None) -> Routed:

@@ -277,6 +277,19 @@ def test_the_thread_of_a_case_put_together_is_the_same_when_it_is_routed_again(s
     assert told(session) == settled
 
 
+def test_words_that_came_along_into_a_case_put_together_stay_there(session: Session) -> None:
+    know(session)
+    take_in(session, says("1", "a2", t="t"), says("2", "claire", t="u", at=1))
+    merge(session, "2", "1")
+    take_in(session, says("3", "a2", t="u", at=2))
+    merge(session, "1", "3")
+    take_in(session, says("4", "a2", t="u", at=3))
+    assert partition(session) == together("1234")
+    session.execute(update(PostRow).where(PostRow.stage == "routed").values(stage="read"))
+    route(session)
+    assert partition(session) == together("1234")
+
+
 class TestSplit:
     @pytest.fixture
     def one(self, session: Session) -> Session:
