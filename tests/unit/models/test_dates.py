@@ -118,6 +118,6 @@ def test_the_calendar_has_an_end() -> None:
 )
 def test_no_text_is_slow(piece: str) -> None:
     text = (piece * 20_000)[:20_000]
-    began = time.perf_counter()
+    began = time.process_time()
     list(dates(text, split(text).plain))
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5

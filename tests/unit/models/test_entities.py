@@ -120,9 +120,9 @@ def test_a_brand_without_a_name_is_named_nowhere() -> None:
     ],
 )
 def test_no_text_is_slow_or_breaks_it(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     find_entities([text], BRAND)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_the_command_line_of_spacy_is_not_imported() -> None:

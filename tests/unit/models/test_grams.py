@@ -62,6 +62,6 @@ def test_letter_runs_are_those_of_three_four_and_five(words: list[str], length: 
 
 
 def test_a_long_text_costs_no_more_than_its_beginning() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     letter_grams(["mot"] * 3000)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1

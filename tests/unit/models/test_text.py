@@ -44,9 +44,9 @@ def test_folding_drops_what_combines_and_nothing_else(text: str) -> None:
 
 @pytest.mark.parametrize("sign", ["0", "@", "[", "/", ".", "http", "é", "A", "0 ", "-0", "a@", "a.", "[email", "!a"])
 def test_no_sign_makes_it_slow(sign: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     words(sign * MAX_CHARACTERS)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_capitals_leave_a_mark() -> None:

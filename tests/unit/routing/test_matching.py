@@ -574,7 +574,7 @@ class TestHostility:
     def test_no_name_or_text_breaks_or_stalls_it(self, session: Session) -> None:
         matched(session, stranger())
         matcher = Matcher(session, BRAND, keyring(session), MatchRules(), NOW)
-        started = time.perf_counter()
+        started = time.process_time()
         for words in HOSTILE:
             speaker = stranger(
                 THE_ORDER, ("order", words[:200]), ("email", words), ("phone", words), name=words, handle=words, bio=words,
@@ -584,7 +584,7 @@ class TestHostility:
                 speaker = replace(speaker, account_id="acc-1", identifiers=frozenset({THE_ORDER}))
             decision = matcher.match(speaker, network_policy("mastodon"))
             assert decision.customer_id is None or words.startswith("Claire"), words[:40]
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
 
     @given(words=st.text(max_size=60))
     @settings(max_examples=150, deadline=None)
