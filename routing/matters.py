@@ -47,8 +47,7 @@ def _one_case(batch: Batch, matter: Matter, customer_key: int) -> None:
     for other in matter.others:
         batch.merge(batch.session.get_one(CaseRow, other), case, "same customer and matter")
     moved = [post for strand in matter.strands for post in _bring(batch, strand, case)]
-    threads = {(strand.network, strand.thread) for strand in matter.strands}
-    if len(threads) > 1 or moved or matter.others:
+    if len(matter.strands) > 1 or moved or matter.others:
         speak_first(batch, case, lead, match)
         weigh_case(batch, case)
 
