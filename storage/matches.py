@@ -64,8 +64,7 @@ def forget_candidates(session: Session, brand_id: str, before: datetime, limit: 
     Whom a post is linked to stays, with what spoke for him. So does everybody where a review waits, and where a second
     look was drawn, for its answer may be taken back. Up to `limit` decisions; returns how many.
     """
-    kept = case((MatchRow.customer_key.is_(None), 0), else_=1)
-    too_many = case((kept == 0, _candidate(0)), else_=_candidate(1)).is_not(None)
+    too_many = case((MatchRow.customer_key.is_(None), _candidate(0)), else_=_candidate(1)).is_not(None)
     drawn = exists().where(MatchAuditRow.post_id == MatchRow.post_id)
     settled = MatchRow.review.is_(None) | MatchRow.review.in_(("confirmed", "refused"))
     old = (MatchRow.brand_id == brand_id, MatchRow.decided_at < before)
